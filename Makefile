@@ -1,0 +1,77 @@
+# Every target first brings .venv up to date, which takes no time when nothing changed.
+# Variables: PORT= gateway's port · DATA_DIR= where a run keeps its data · T= what to test · GATEWAY= whom to play against
+#            PYTHON= which Python makes .venv
+
+PYTHON ?= python3
+PORT ?= 8000
+DATA_DIR ?= .data
+GATEWAY ?=
+T ?=
+
+VENV := .venv/bin
+COMPOSE := docker compose
+PACKAGES := $(patsubst %/__init__.py,%,$(wildcard libs/*/*/__init__.py deploy/*/*/__init__.py services/*/*/__init__.py))
+export PORT DATA_DIR
+
+.DEFAULT_GOAL := help
+.PHONY: help install run demo test verify check up down env lock guards smoke format lint types clean
+
+help:  ## Print this.
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+install:  ## Make .venv from the lock, or refresh it.
+	@$(PYTHON) deploy/local/bootstrap.py
+
+run: install  ## Run the whole suite here, with PostgreSQL and Kafka; the demo shop is loaded the first time.
+	@exec $(VENV)/python -m quartermaster_local run --port $(PORT) --data-dir "$(DATA_DIR)"
+
+demo: install  ## Play an order from import to figures against a running suite (GATEWAY=url).
+	@$(VENV)/python -m quartermaster_demo $(if $(GATEWAY),--gateway $(GATEWAY))
+
+test: install  ## Run the tests (T=path for a part).
+	@$(VENV)/python -m pytest $(T)
+
+verify: install  ## Ask every service, and all together, whether what must hold does hold.
+	@$(VENV)/python -m tools.verify
+
+check: install  ## To the letter what CI runs.
+	@PYTHON=$(PYTHON) .ci/run
+
+up: env  ## Run the suite in containers.
+	$(COMPOSE) up --detach --build --wait
+
+down:  ## Stop the containers; their data stays.
+	$(COMPOSE) down
+
+env: install  ## Make .env with fresh secrets for the containers, unless it is there.
+	@$(VENV)/python -m quartermaster_local env
+
+lock: install  ## Compile requirements.lock anew, leaving out releases younger than a week.
+	@$(VENV)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--custom-compile-command "make lock" --exclude-newer $$($(VENV)/python -c \
+		"import datetime as d; print(d.datetime.now(d.timezone.utc).date() - d.timedelta(days=7))") \
+		requirements.in --output-file requirements.lock
+
+guards: install  ## Take each guard away and see its test fail.
+	@$(VENV)/python -m tools.guards
+
+smoke: install  ## Containers up from nothing, demo, a restart, verify, down.
+	@deploy/smoke
+
+format: install  ## Format the code.
+	@$(VENV)/ruff format .
+	@$(VENV)/ruff check --fix-only --quiet .
+
+lint: install  ## Style and import boundaries.
+	@$(VENV)/ruff check .
+	@$(VENV)/ruff format --check .
+	@$(VENV)/lint-imports
+
+types: install  ## mypy, strict: the packages, then each test folder (their modules share names).
+	@$(VENV)/mypy $(foreach folder,$(PACKAGES),-p $(notdir $(folder)))
+	@for folder in $(wildcard libs/*/tests deploy/*/tests services/*/tests tests/*/); do $(VENV)/mypy $$folder || exit 1; done
+
+clean:  ## Remove .venv, caches and build leftovers; data stays.
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+	find . -name '*.egg-info' -type d -prune -exec rm -rf {} +

@@ -1,0 +1,1 @@
+"""The demo shop: its catalogue, rates, places and people, ready to be loaded."""

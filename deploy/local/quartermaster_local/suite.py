@@ -1,0 +1,79 @@
+"""Which services there are, and the environment that each one gets from a run."""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.util import find_spec
+
+from quartermaster_local.processes import LOOPBACK
+from quartermaster_local.secret_store import SecretStore
+
+GATEWAY = "gateway"
+SERVICES = ("catalog", "inventory", "orders", "metrics", "notifications", GATEWAY)
+MAIL_FROM = "shop@quartermaster.example"
+
+# Whom a service calls: variable -> service. The gateway calls all.
+_CALLS = {
+    "catalog": {"CATALOG_INVENTORY_URL": "inventory"},
+    "inventory": {"INVENTORY_ORDERS_URL": "orders"},
+    "orders": {"ORDERS_INVENTORY_URL": "inventory"},
+    GATEWAY: {f"GATEWAY_{name.upper()}_URL": name for name in SERVICES if name != GATEWAY},
+}
+
+
+def installed_services() -> tuple[str, ...]:
+    """Those of `SERVICES` that are installed and can be started, in that order."""
+    return tuple(name for name in SERVICES if _can_start(name))
+
+
+def _can_start(name: str) -> bool:
+    spec = find_spec(name)  # a folder that happens to have the name is a namespace package, without origin
+    return spec is not None and spec.origin is not None and find_spec(f"{name}.__main__") is not None
+
+
+@dataclass(frozen=True)
+class Addresses:
+    """Where everything of a run listens, all on loopback."""
+
+    postgres: int
+    kafka: int
+    smtp: int
+    mailbox: int
+    services: Mapping[str, int]
+
+    def url(self, service: str) -> str:
+        return f"http://{LOOPBACK}:{self.services[service]}"
+
+
+def environment_of(service: str, addresses: Addresses, secrets: SecretStore) -> dict[str, str]:
+    """The variables of one service of this run; the user's own come on top of what may be chosen."""
+    prefix = service.upper()
+    user, password = service, secrets.password(service)
+    environment = {
+        f"{prefix}_DATABASE_URL": f"postgresql://{user}:{password}@{LOOPBACK}:{addresses.postgres}/{service}",
+        f"{prefix}_HOST": LOOPBACK,
+        f"{prefix}_PORT": str(addresses.services[service]),
+        f"{prefix}_SIGNING_KEY": secrets.signing_key(service),
+        "KAFKA_BOOTSTRAP_SERVERS": f"{LOOPBACK}:{addresses.kafka}",
+        "TRUSTED_KEYS": secrets.trusted_keys(SERVICES),
+        "INSTANCE": f"{service}-1",  # fixed: a service that comes back takes its own place at the broker
+        "TEST_CLOCK": "1",
+    }
+    for variable, callee in _CALLS.get(service, {}).items():
+        if callee in addresses.services:
+            environment[variable] = addresses.url(callee)
+    if service == "notifications":
+        environment["NOTIFICATIONS_SMTP_URL"] = f"smtp://{LOOPBACK}:{addresses.smtp}"
+        environment["NOTIFICATIONS_MAIL_FROM"] = os.environ.get("NOTIFICATIONS_MAIL_FROM", MAIL_FROM)
+    return environment
+
+
+def compose_environment(secrets: SecretStore) -> str:
+    """The same secrets as lines of an ``.env`` file for the containers."""
+    lines = [f"POSTGRES_PASSWORD={secrets.password('postgres')}"]
+    for service in SERVICES:
+        lines.append(f"{service.upper()}_DATABASE_PASSWORD={secrets.password(service)}")
+        lines.append(f"{service.upper()}_SIGNING_KEY='{secrets.signing_key(service)}'")
+    lines.append(f"TRUSTED_KEYS='{json.dumps(json.loads(secrets.trusted_keys(SERVICES)), separators=(',', ':'))}'")
+    return "".join(f"{line}\n" for line in lines)

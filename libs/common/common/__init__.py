@@ -1,0 +1,1 @@
+"""What every service of the suite stands on; no word of the business in here, apart from the event contracts."""

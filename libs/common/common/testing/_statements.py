@@ -1,0 +1,53 @@
+"""Counts what a route sends to PostgreSQL: the one measure of speed that has no noise."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from sqlalchemy import event
+
+from common.database import Database
+from common.database._engine import READ_OFFSET
+
+UNCOUNTED = frozenset({READ_OFFSET})  # only with a test clock
+
+
+class StatementCount:
+    """What was sent inside the block, in order; each is one round trip."""
+
+    def __init__(self) -> None:
+        self.statements: list[str] = []
+
+    @property
+    def total(self) -> int:
+        """How many round trips, BEGIN and COMMIT included."""
+        return len(self.statements)
+
+
+class StatementCounter:
+    """Listens to every connection of a database."""
+
+    def __init__(self, database: Database) -> None:
+        self._counts: list[StatementCount] = []
+        event.listen(database.engine.sync_engine, "connect", self._listen)
+
+    def _listen(self, adapted: Any, _: object) -> None:  # noqa: ANN401 - SQLAlchemy's adapter
+        adapted.driver_connection.add_query_logger(self._note)
+
+    def _note(self, logged: Any) -> None:  # noqa: ANN401 - asyncpg's record
+        if logged.query not in UNCOUNTED:
+            for count in self._counts:
+                count.statements.append(" ".join(logged.query.split()))
+
+    @asynccontextmanager
+    async def counting(self) -> AsyncIterator[StatementCount]:
+        """Count inside the block."""
+        count = StatementCount()
+        self._counts.append(count)
+        try:
+            yield count
+            await asyncio.sleep(0)  # asyncpg reports through the loop: let the last one arrive
+            await asyncio.sleep(0)
+        finally:
+            self._counts.remove(count)
