@@ -27,10 +27,7 @@ class Answer(Response, Generic[View]):
 
 def answer_of(view: BaseModel | bytes | None, *, status: int, headers: Mapping[str, str] | None = None) -> Answer[Any]:
     """Serialise ``view`` once; bytes are taken as ready JSON, None as no body."""
-    if isinstance(view, BaseModel):
-        body = view.model_dump_json(by_alias=True).encode()
-    else:
-        body = view or b""
+    body = view.model_dump_json(by_alias=True).encode() if isinstance(view, BaseModel) else view or b""
     return Answer(body, status_code=status, headers=dict(headers or {}))
 
 

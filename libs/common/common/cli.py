@@ -8,9 +8,10 @@ import asyncio
 import gc
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from types import FrameType
+from typing import Any
 from uuid import UUID
 
 import orjson
@@ -40,7 +41,7 @@ class Command:
 
     help: str
     add_arguments: Callable[[argparse.ArgumentParser], None]
-    run: Callable[[ServiceSettings, argparse.Namespace], Awaitable[int]]
+    run: Callable[[ServiceSettings, argparse.Namespace], Coroutine[Any, Any, int]]
 
 
 def main(service: Service, argv: Sequence[str] | None = None, *, commands: Mapping[str, Command] | None = None) -> int:

@@ -66,7 +66,7 @@ class StoredAnswer:
     body: bytes
 
 
-class Replayed(Exception):  # noqa: N818 - not an error: the answer is already there
+class Replayed(Exception):
     """The work was done before; carries its answer to whoever writes the response."""
 
     def __init__(self, answer: StoredAnswer) -> None:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Sequence
 from copy import copy
 from decimal import Decimal
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final
 
 from babel import Locale
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
@@ -66,9 +66,7 @@ class Money(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    amount: Annotated[
-        int, Field(strict=True, ge=-MAX_AMOUNT, le=MAX_AMOUNT, description="Minor units, such as cents.")
-    ]
+    amount: Annotated[int, Field(strict=True, ge=-MAX_AMOUNT, le=MAX_AMOUNT, description="Minor units, such as cents.")]
     currency: Currency
 
     @classmethod
@@ -101,12 +99,6 @@ class Money(BaseModel):
         if not isinstance(other, Money):
             return NotImplemented
         return self._of(self.amount + self._same(other))
-
-    def __radd__(self, other: Literal[0]) -> "Money":
-        """Let the builtin ``sum`` start from its 0; any other number is refused."""
-        if type(other) is not int or other != 0:
-            return NotImplemented
-        return self
 
     def __sub__(self, other: "Money") -> "Money":
         if not isinstance(other, Money):

@@ -161,9 +161,7 @@ class Page(BaseModel, Generic[T]):
         """
         items = list(rows[:limit])
         more = len(rows) > limit
-        return Page.model_construct(
-            items=items, next=encode_cursor(key(items[-1]), filters=filters) if more else None
-        )
+        return Page.model_construct(items=items, next=encode_cursor(key(items[-1]), filters=filters) if more else None)
 
     def map(self, view: Callable[[T], V]) -> "Page[V]":
         """Turn each item into what the route answers with."""

@@ -11,13 +11,13 @@ from typing import Any, ClassVar
 
 @dataclass(frozen=True, slots=True)
 class FieldError:
-    """One thing wrong in the request; ``pointer`` is a JSON Pointer into the body, or ``/query/<name>`` and the like."""
+    """One thing wrong in the request; ``pointer`` is a JSON Pointer into the body, or like ``/query/<name>``."""
 
     pointer: str
     detail: str
 
 
-class Problem(Exception):  # noqa: N818 - the field's own word (RFC 9457)
+class Problem(Exception):
     """A refusal with a type, a status and a sentence that says the value, the reason, the way out."""
 
     status: ClassVar[int] = 500
@@ -147,7 +147,7 @@ class PreconditionRequired(Problem):
 
 
 class Unavailable(Problem):
-    """A part that this operation needs is away or too busy. Nothing was changed; try again after Retry-After seconds."""
+    """A part that this operation needs is away or too busy. Try again after Retry-After seconds."""
 
     status, slug, title = 503, "unavailable", "Try again in a moment"
 

@@ -152,22 +152,15 @@ class Runtime:
                 LOG.error("loop.failed", loop=task.get_name(), exc_info=task.exception())
 
     def _loops(self, roles: Collection[str]) -> list[tuple[str, Any]]:
-        settings, service = self.settings, self.service
+        service = self.service
         loops: list[tuple[str, Any]] = [("loop-lag", self._watch_loop())]
-        broker = {
-            "bootstrap_servers": settings.kafka_bootstrap_servers,
-            "namespace": settings.events_namespace,
-            "instance": settings.instance,
-        }
         if "relay" in roles and service.publishes:
-            self._relay = Relay(self.database, service=service.name, metrics=self.metrics, **broker)
+            self._relay = self._new_relay()
             self.database.after_publish.append(self._relay.wake)
             loops.append(("relay", self._relay.run()))
         if "consumers" in roles:
-            self._runners = [
-                ConsumerRunner(consumer, self.database, metrics=self.metrics, **broker) for consumer in service.consumers
-            ]
-            loops += [(f"consumer {runner.consumer.group}", runner.run()) for runner in self._runners]
+            self._runners = [self._new_runner(consumer) for consumer in service.consumers]
+            loops += [(f"consumer {runner.group}", runner.run()) for runner in self._runners]
         if "jobs" in roles:
             if service.jobs:
                 jobs = JobRunner(self.database, service.jobs, runtime=self)
@@ -175,6 +168,28 @@ class Runtime:
                 loops.append(("jobs", jobs.run()))
             loops.append(("sweeps", SweepRunner(self.database, (*service.sweeps, *UPKEEP), runtime=self).run()))
         return loops
+
+    def _new_relay(self) -> Relay:
+        settings = self.settings
+        return Relay(
+            self.database,
+            service=self.service.name,
+            bootstrap_servers=settings.kafka_bootstrap_servers,
+            namespace=settings.events_namespace,
+            instance=settings.instance,
+            metrics=self.metrics,
+        )
+
+    def _new_runner(self, consumer: Consumer) -> ConsumerRunner:
+        settings = self.settings
+        return ConsumerRunner(
+            consumer,
+            self.database,
+            bootstrap_servers=settings.kafka_bootstrap_servers,
+            namespace=settings.events_namespace,
+            instance=settings.instance,
+            metrics=self.metrics,
+        )
 
     async def _watch_loop(self) -> None:
         while True:
@@ -191,7 +206,7 @@ class Runtime:
         """
         parts = {"database": await self._database_state()}
         parts["broker"] = "away" if any(runner.broker_away for runner in self._runners) else "there"
-        behind = [runner.consumer.group for runner in self._runners if not runner.caught_up.is_set()]
+        behind = [runner.group for runner in self._runners if not runner.caught_up.is_set()]
         parts["projections"] = f"reading {', '.join(behind)}" if behind else "read"
         ready = parts["database"] == "migrated" and not behind and not self.stopping
         return Readiness(ready, parts)

@@ -8,7 +8,7 @@ import sys
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
-from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -17,45 +17,52 @@ def settings_of(service: str) -> SettingsConfigDict:
     return SettingsConfigDict(env_prefix=f"{service.upper()}_", extra="ignore", frozen=True, populate_by_name=True)
 
 
-def shared(name: str) -> AliasChoices:
-    """Name a variable that all services share, and so has no prefix."""
-    return AliasChoices(name, name.lower())
-
-
 class ServiceSettings(BaseSettings):
     """What every service needs to know."""
 
-    database_url: SecretStr = Field(description="PostgreSQL database of this service, `postgresql://user:password@host/name`.")
+    database_url: SecretStr = Field(
+        description="PostgreSQL database of this service, `postgresql://user:password@host/name`."
+    )
     signing_key: SecretStr = Field(description="Private Ed25519 key of this service, as a JWK in JSON.")
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on.")
     kafka_bootstrap_servers: str = Field(
-        validation_alias=shared("KAFKA_BOOTSTRAP_SERVERS"), description="Brokers to start from, `host:port[,host:port]`."
+        validation_alias="KAFKA_BOOTSTRAP_SERVERS",
+        description="Brokers to start from, `host:port[,host:port]`.",
     )
     trusted_keys: str = Field(
-        validation_alias=shared("TRUSTED_KEYS"), description="Public keys of gateway and services, a JWKS in JSON; `kid` is the owner."
+        validation_alias="TRUSTED_KEYS",
+        description="Public keys of gateway and services, a JWKS in JSON; `kid` is the owner.",
     )
     events_namespace: str = Field(
-        "", validation_alias=shared("EVENTS_NAMESPACE"), description="Prefix of topics and consumer groups, for tests."
+        "", validation_alias="EVENTS_NAMESPACE", description="Prefix of topics and consumer groups, for tests."
     )
-    log_level: str = Field("INFO", validation_alias=shared("LOG_LEVEL"), description="Least level that is logged.")
+    log_level: str = Field("INFO", validation_alias="LOG_LEVEL", description="Least level that is logged.")
     shop_currency: str = Field(
-        "EUR", pattern="^[A-Z]{3}$", validation_alias=shared("SHOP_CURRENCY"), description="The shop's own currency, ISO 4217."
+        "EUR",
+        pattern="^[A-Z]{3}$",
+        validation_alias="SHOP_CURRENCY",
+        description="The shop's own currency, ISO 4217.",
     )
     shop_time_zone: str = Field(
-        "Europe/Berlin", validation_alias=shared("SHOP_TIME_ZONE"), description="Zone in which a day of the shop begins and ends."
+        "Europe/Berlin",
+        validation_alias="SHOP_TIME_ZONE",
+        description="Zone in which a day of the shop begins and ends.",
     )
     shop_country: str = Field(
-        "DE", pattern="^[A-Z]{2}$", validation_alias=shared("SHOP_COUNTRY"), description="The shop's country, ISO 3166-1."
+        "DE",
+        pattern="^[A-Z]{2}$",
+        validation_alias="SHOP_COUNTRY",
+        description="The shop's country, ISO 3166-1.",
     )
     instance: str = Field(
         default_factory=socket.gethostname,
-        validation_alias=shared("INSTANCE"),
+        validation_alias="INSTANCE",
         description="Name of this process among its like; two with the same name fence each other at the broker.",
     )
     test_clock: bool = Field(
         default=False,
-        validation_alias=shared("TEST_CLOCK"),
+        validation_alias="TEST_CLOCK",
         description="Whether staff may move business time forward. For demo and tests only.",
     )
 

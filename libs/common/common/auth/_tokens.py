@@ -61,7 +61,7 @@ class TokenVerifier:
         self._seen: OrderedDict[bytes, tuple[float, Caller]] = OrderedDict()
 
     def caller(self, authorization: str) -> Caller:
-        """Verify the bearer token. Raises Unauthenticated for whatever is not a live token of ours for this audience."""
+        """Verify the bearer token. Raises Unauthenticated for what is not a live token of ours for this audience."""
         scheme, _, token = authorization.partition(" ")
         if scheme.lower() != "bearer" or not token:
             raise Unauthenticated("The Authorization header must be of the form: Bearer <token>.")

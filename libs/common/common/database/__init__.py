@@ -1,6 +1,8 @@
 """PostgreSQL as the services use it: units of work, keys, models' base, platform tables, migrations."""
 
-from common.database._base import DeclarativeBase, Json, naming_metadata
+from sqlalchemy.orm import DeclarativeBase
+
+from common.database._base import Json, naming_metadata
 from common.database._engine import Aggregate, Database, conflict_in, connection_lost, driver_connection
 from common.database._ids import uuid7
 from common.database._migrations import at_head, migrate

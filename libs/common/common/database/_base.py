@@ -5,7 +5,6 @@ from typing import Any
 import orjson
 from sqlalchemy import Dialect, MetaData
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.types import TypeDecorator
 
 NAMING_CONVENTION = {
@@ -18,7 +17,7 @@ NAMING_CONVENTION = {
 
 
 def naming_metadata() -> MetaData:
-    """Make the metadata of one service: ``class Base(DeclarativeBase): metadata = naming_metadata()``."""
+    """Make the metadata that a service's models share, and that names what they leave unnamed."""
     return MetaData(naming_convention=NAMING_CONVENTION)
 
 

@@ -146,7 +146,7 @@ class Database:
                 pooled.close()
 
     async def advance_clock(self, to: timedelta) -> timedelta:
-        """Move business time so that it is ``to`` ahead of real time; it never goes back. Returns the offset in force."""
+        """Move business time to ``to`` ahead of real time, never back. Returns the offset in force."""
         async with self.acquire() as connection:
             offset_ms = await connection.fetchval(ADVANCE_OFFSET, int(to.total_seconds() * 1000))
         return timedelta(milliseconds=offset_ms)

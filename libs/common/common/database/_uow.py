@@ -6,11 +6,11 @@ while the transaction is open.
 """
 
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import asyncpg
 import orjson
@@ -19,10 +19,10 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 from sqlalchemy.pool import PoolProxiedConnection
 
+from common.answers import Answer, answer_of, problem_answer
 from common.context import current_context
 from common.database._engine import READ_OFFSET, Database, driver_connection
 from common.database._ids import uuid7
-from common.answers import Answer, answer_of, problem_answer
 from common.idempotency import KEPT_FOR, STORE, STORED_PROBLEMS, IdempotencyScope, claim_key
 from common.problems import Problem
 
@@ -64,8 +64,8 @@ class UnitOfWork:
         self._connection: asyncpg.Connection | None = None
         self._session: AsyncSession | None = None
         self._now: datetime | None = None
-        self._events: "list[tuple[Topic, UUID, dict[str, str], bytes | None]]" = []
-        self._jobs: "list[tuple[Job[Any], BaseModel]]" = []
+        self._events: list[tuple[Topic, UUID, dict[str, str], bytes | None]] = []
+        self._jobs: list[tuple[Job[Any], BaseModel]] = []
         self._answer: Answer[Any] | None = None
 
     # -- time -------------------------------------------------------------------------------------------------------
@@ -109,7 +109,7 @@ class UnitOfWork:
             self._session = AsyncSession(bind=bind, expire_on_commit=False)
         return self._session
 
-    async def __aenter__(self) -> "UnitOfWork":
+    async def __aenter__(self) -> Self:
         if self._pooled is not None:
             raise RuntimeError("a unit of work is entered once at a time")
         self._pooled = await self.database.checkout()
@@ -252,7 +252,7 @@ class UnitOfWork:
         """Run a statement in the transaction and return PostgreSQL's tag, such as ``UPDATE 1``."""
         return await self.connection.execute(sql, *args)
 
-    async def executemany(self, sql: str, rows: Iterable[Iterable[object]]) -> None:
+    async def executemany(self, sql: str, rows: Iterable[Sequence[object]]) -> None:
         """Run a statement for each of ``rows``, in one round trip."""
         await self.connection.executemany(sql, rows)
 
@@ -320,7 +320,7 @@ class UnitOfWork:
         self._events = []
 
     async def _write_outbox(self) -> None:
-        by_topic: "dict[str, list[tuple[UUID, dict[str, str], bytes | None]]]" = {}
+        by_topic: dict[str, list[tuple[UUID, dict[str, str], bytes | None]]] = {}
         for topic, key, headers, value in self._events:
             by_topic.setdefault(topic.name, []).append((key, headers, value))
         for name, rows in by_topic.items():
@@ -328,15 +328,13 @@ class UnitOfWork:
 
     async def _write_topic(self, topic: str, rows: list[tuple["UUID", dict[str, str], bytes | None]]) -> None:
         aggregate = self.database.aggregates[topic]
-        seen: "Counter[UUID]" = Counter()
+        seen: Counter[UUID] = Counter()
         nth = []
         for key, _, _ in rows:
             seen[key] += 1
             nth.append(seen[key])
         tag = await self.connection.execute(
-            INSERT_OUTBOX.format(
-                table=aggregate.table, column=aggregate.column, id_column=aggregate.id_column
-            ),
+            INSERT_OUTBOX.format(table=aggregate.table, column=aggregate.column, id_column=aggregate.id_column),
             topic,
             [key for key, _, _ in rows],
             nth,

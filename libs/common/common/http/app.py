@@ -9,8 +9,8 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
-from common.auth import GATEWAY, Caller, requires_service
 from common.answers import Answer, problem_answer
+from common.auth import GATEWAY, Caller, requires_service
 from common.http.dependencies import runtime_of
 from common.http.middleware import RequestScope, as_any
 from common.http.router import Router

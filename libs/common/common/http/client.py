@@ -46,7 +46,7 @@ class Signer(Protocol):
         ...
 
 
-class UpstreamProblem(Exception):  # noqa: N818 - it carries a problem, and is caught to be turned into one of ours
+class UpstreamProblem(Exception):
     """The other service refused: a 4xx, with its problem if it sent one.
 
     Compare ``slug`` with the problem that the other service documents; it is empty where the body was no problem.
@@ -92,7 +92,7 @@ class _Call:
         return self.method in IDEMPOTENT or self.key is not None
 
 
-class _Failure(Exception):  # noqa: N818 - internal: carries what is raised if no retry follows
+class _Failure(Exception):
     def __init__(self, final: Exception, *, retry_after: float = 0.0) -> None:
         super().__init__(str(final))
         self.final = final
@@ -111,7 +111,7 @@ class ServiceClient:
         jitter: 0 to 1, for the pauses between retries.
     """
 
-    def __init__(  # noqa: PLR0913 - clock and jitter are for tests
+    def __init__(
         self,
         name: str,
         base_url: str,
@@ -154,7 +154,11 @@ class ServiceClient:
         return self._breaker.state
 
     async def get(
-        self, path: str, *, params: Mapping[str, str] | None = None, timeout: float = DEFAULT_TIMEOUT  # noqa: ASYNC109
+        self,
+        path: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        timeout: float = DEFAULT_TIMEOUT,
     ) -> Reply:
         """Read; repeated on failure."""
         return await self.request("GET", path, params=params, timeout=timeout)
@@ -165,22 +169,27 @@ class ServiceClient:
         *,
         json: BaseModel | JsonValue = None,
         key: str | None = None,
-        timeout: float = DEFAULT_TIMEOUT,  # noqa: ASYNC109 - it also tells the other service
+        timeout: float = DEFAULT_TIMEOUT,
     ) -> Reply:
         """Ask for something to be done; repeated on failure only with ``key`` (Idempotency-Key)."""
         return await self.request("POST", path, json=json, key=key, timeout=timeout)
 
     async def put(
-        self, path: str, *, json: BaseModel | JsonValue = None, key: str | None = None, timeout: float = DEFAULT_TIMEOUT  # noqa: ASYNC109
+        self,
+        path: str,
+        *,
+        json: BaseModel | JsonValue = None,
+        key: str | None = None,
+        timeout: float = DEFAULT_TIMEOUT,
     ) -> Reply:
         """Set something to a value; repeated on failure."""
         return await self.request("PUT", path, json=json, key=key, timeout=timeout)
 
-    async def delete(self, path: str, *, key: str | None = None, timeout: float = DEFAULT_TIMEOUT) -> Reply:  # noqa: ASYNC109
+    async def delete(self, path: str, *, key: str | None = None, timeout: float = DEFAULT_TIMEOUT) -> Reply:
         """Take something away; repeated on failure, so that 404 may mean that the first try did it."""
         return await self.request("DELETE", path, key=key, timeout=timeout)
 
-    async def request(  # noqa: PLR0913 - the parts of an HTTP request
+    async def request(
         self,
         method: str,
         path: str,
@@ -188,7 +197,7 @@ class ServiceClient:
         json: BaseModel | JsonValue = None,
         params: Mapping[str, str] | None = None,
         key: str | None = None,
-        timeout: float = DEFAULT_TIMEOUT,  # noqa: ASYNC109 - it also tells the other service
+        timeout: float = DEFAULT_TIMEOUT,
     ) -> Reply:
         """Make a call that ends within ``timeout`` seconds, retries included.
 

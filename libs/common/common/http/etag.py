@@ -21,9 +21,9 @@ def public_etag(version: int, body: bytes) -> str:
     return f'"{version}-{blake2b(body, digest_size=8).hexdigest()}"'
 
 
-def if_match(header: Annotated[str | None, Header(alias="If-Match", description="The ETag that was read.")] = None) -> (
-    int | None
-):
+def if_match(
+    header: Annotated[str | None, Header(alias="If-Match", description="The ETag that was read.")] = None,
+) -> int | None:
     """Read If-Match as a version; None where it is absent or ``*``."""
     if header is None or header.strip() == "*":
         return None

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from common.answers import problem_answer
 from common.context import RequestContext, accept_request_id, child_traceparent, new_request_id, use_context
 from common.database import conflict_in, connection_lost
-from common.answers import problem_answer
 from common.problems import BadRequest, DeadlineExceeded, Problem, TooLarge, Unavailable
 from common.telemetry import logger, metrics
 

@@ -103,6 +103,11 @@ class ConsumerRunner:
         """Whether too many events failed, so that the whole group waits for people."""
         return self._halted_at_letters is not None
 
+    @property
+    def broker_away(self) -> bool:
+        """Whether the broker did not answer when it was last looked for."""
+        return self._broker_was_away
+
     def resume(self) -> None:
         """Let a halted group go on. Redriving or discarding one of its dead letters does the same, from any process."""
         if self.halted:

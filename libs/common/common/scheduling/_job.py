@@ -74,7 +74,7 @@ class JobRun:
         return self._stop.is_set()
 
 
-class HandBack(Exception):  # noqa: N818 - not an error
+class HandBack(Exception):
     """Raised by a handler that stops before its end: the job is queued again and no attempt is counted."""
 
     def __init__(self, *, after: timedelta = timedelta(0)) -> None:

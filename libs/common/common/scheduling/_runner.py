@@ -38,7 +38,7 @@ TRIES_TO_RECORD = 3
 class JobRunner:
     """Runs a service's jobs in this process."""
 
-    def __init__(  # noqa: PLR0913 - the times have defaults, and tests shorten them
+    def __init__(
         self,
         database: "Database",
         jobs: Sequence[Job[Any]],

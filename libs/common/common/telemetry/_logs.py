@@ -43,7 +43,7 @@ def configure_logs(service: str, level: str) -> None:
     number = logging.getLevelNamesMapping().get(level.upper(), logging.INFO)
 
     def add_service(_: object, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-        return {"ts": event.pop("timestamp", None), "level": event.pop("level", None), "service": service} | event
+        return {"ts": event.pop("timestamp", None), "level": event.pop("level", None), "service": service, **event}
 
     shared: list[Any] = [
         structlog.processors.add_log_level,

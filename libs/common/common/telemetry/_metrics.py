@@ -20,70 +20,114 @@ class Metric:
 
 
 HTTP_REQUESTS = Metric(
-    "http_server_requests_total", "counter", "Requests answered.", "A rise of status_class 5xx: read the error log.",
+    "http_server_requests_total",
+    "counter",
+    "Requests answered.",
+    "A rise of status_class 5xx: read the error log.",
     ("method", "route", "status_class"),
 )
 HTTP_DURATION = Metric(
-    "http_server_request_duration_seconds", "histogram", "Time from the request's head to the end of its answer.",
-    "p99 above the route class's limit: look at pool and loop lag first.", ("method", "route"),
+    "http_server_request_duration_seconds",
+    "histogram",
+    "Time from the request's head to the end of its answer.",
+    "p99 above the route class's limit: look at pool and loop lag first.",
+    ("method", "route"),
 )
 HTTP_IN_FLIGHT = Metric(
     "http_server_in_flight", "gauge", "Requests being answered.", "At 64 for long: start another process."
 )
 HTTP_REFUSED = Metric(
-    "http_server_refused_total", "counter", "Requests refused with 503 because the queue was full.",
+    "http_server_refused_total",
+    "counter",
+    "Requests refused with 503 because the queue was full.",
     "Any: start another process.",
 )
 POOL_IN_USE = Metric(
     "db_pool_in_use", "gauge", "Connections in use.", "At the pool's size for long: find the slow transaction."
 )
 LOOP_LAG = Metric(
-    "event_loop_lag_seconds", "gauge", "How late a timer of 0.5 s fired.",
+    "event_loop_lag_seconds",
+    "gauge",
+    "How late a timer of 0.5 s fired.",
     "Above 0.05: something computes on the loop; move it to a thread.",
 )
-OUTBOX_PENDING = Metric("outbox_pending", "gauge", "Committed events not yet at the broker.", "Rising: is the broker up?")
+OUTBOX_PENDING = Metric(
+    "outbox_pending", "gauge", "Committed events not yet at the broker.", "Rising: is the broker up?"
+)
 OUTBOX_AGE = Metric(
-    "outbox_oldest_unpublished_seconds", "gauge", "Age of the oldest committed event that is not at the broker.",
+    "outbox_oldest_unpublished_seconds",
+    "gauge",
+    "Age of the oldest committed event that is not at the broker.",
     "Above 30: is the broker up, does a relay lead?",
 )
-OUTBOX_PUBLISHED = Metric("outbox_published_total", "counter", "Events handed to the broker.", "Flat under load: see outbox age.")
+OUTBOX_PUBLISHED = Metric(
+    "outbox_published_total", "counter", "Events handed to the broker.", "Flat under load: see outbox age."
+)
 EVENTS_PROCESSED = Metric(
-    "event_process_total", "counter", "Events handled, by outcome.", "Outcome dead: look at dead letters.",
+    "event_process_total",
+    "counter",
+    "Events handled, by outcome.",
+    "Outcome dead: look at dead letters.",
     ("consumer", "type", "outcome"),
 )
 EVENT_DELAY = Metric(
-    "event_end_to_end_seconds", "histogram", "From the event's creation to its effect.", "p99 above 2 s: see lag.", ("consumer",)
+    "event_end_to_end_seconds",
+    "histogram",
+    "From the event's creation to its effect.",
+    "p99 above 2 s: see lag.",
+    ("consumer",),
 )
 LAG_RECORDS = Metric(
     "consumer_lag_records", "gauge", "Records not yet handled.", "Rising: see lag in seconds.", ("consumer", "topic")
 )
 LAG_SECONDS = Metric(
-    "consumer_lag_seconds", "gauge", "Age of the oldest record not yet handled.",
-    "Above 30: is the consumer paused by errors?", ("consumer",),
+    "consumer_lag_seconds",
+    "gauge",
+    "Age of the oldest record not yet handled.",
+    "Above 30: is the consumer paused by errors?",
+    ("consumer",),
 )
-DEAD_LETTERS = Metric(
-    "dead_letters_total", "counter", "Events put aside.", "Any: list, mend, redrive.", ("consumer",)
+DEAD_LETTERS = Metric("dead_letters_total", "counter", "Events put aside.", "Any: list, mend, redrive.", ("consumer",))
+DEAD_LETTERS_OPEN = Metric(
+    "dead_letters_open", "gauge", "Events put aside and not yet dealt with.", "Above 0 for 15 min: deal with them."
 )
-DEAD_LETTERS_OPEN = Metric("dead_letters_open", "gauge", "Events put aside and not yet dealt with.", "Above 0 for 15 min: deal with them.")
 CONSUMER_PAUSED = Metric(
-    "consumer_paused", "gauge", "1 while a group is paused because too many events failed.",
-    "1: the last deploy broke a handler; roll back or mend.", ("consumer",),
+    "consumer_paused",
+    "gauge",
+    "1 while a group is paused because too many events failed.",
+    "1: the last deploy broke a handler; roll back or mend.",
+    ("consumer",),
 )
-INBOX_DUPLICATES = Metric("inbox_duplicates_total", "counter", "Events that came again and were skipped.", "None.", ("consumer",))
-JOBS_FAILED = Metric("jobs_failed_total", "counter", "Attempts of jobs that raised.", "Rising: read the error log.", ("job",))
+INBOX_DUPLICATES = Metric(
+    "inbox_duplicates_total", "counter", "Events that came again and were skipped.", "None.", ("consumer",)
+)
+JOBS_FAILED = Metric(
+    "jobs_failed_total", "counter", "Attempts of jobs that raised.", "Rising: read the error log.", ("job",)
+)
 JOBS_PARKED = Metric(
-    "jobs_parked", "gauge", "Jobs given up after their last attempt; each is work that nobody does.",
-    "Above 0: read the parked job's error, mend the cause, requeue it.", ("job",),
+    "jobs_parked",
+    "gauge",
+    "Jobs given up after their last attempt; each is work that nobody does.",
+    "Above 0: read the parked job's error, mend the cause, requeue it.",
+    ("job",),
 )
-SWEEPS_FAILED = Metric("sweeps_failed_total", "counter", "Runs of sweeps that raised.", "Rising: read the error log.", ("sweep",))
+SWEEPS_FAILED = Metric(
+    "sweeps_failed_total", "counter", "Runs of sweeps that raised.", "Rising: read the error log.", ("sweep",)
+)
 
 UPSTREAM_CALLS = Metric(
-    "http_client_calls_total", "counter", "Calls of other services, retries included, by how they ended.",
-    "Outcome failed or refused for long: look at that service.", ("upstream", "outcome"),
+    "http_client_calls_total",
+    "counter",
+    "Calls of other services, retries included, by how they ended.",
+    "Outcome failed or refused for long: look at that service.",
+    ("upstream", "outcome"),
 )
 UPSTREAM_BREAKER_OPEN = Metric(
-    "http_client_breaker_open", "gauge", "1 while calls of a service are refused at once because it failed.",
-    "1: look at that service; calls are tried again by themselves.", ("upstream",),
+    "http_client_breaker_open",
+    "gauge",
+    "1 while calls of a service are refused at once because it failed.",
+    "1: look at that service; calls are tried again by themselves.",
+    ("upstream",),
 )
 
 COMMON_METRICS = (
@@ -109,7 +153,9 @@ class Metrics:
     def _add(self, metric: Metric) -> None:
         match metric.kind:
             case "counter":
-                self._counters[metric.name] = Counter(metric.name, metric.meaning, metric.labels, registry=self.registry)
+                self._counters[metric.name] = Counter(
+                    metric.name, metric.meaning, metric.labels, registry=self.registry
+                )
             case "gauge":
                 self._gauges[metric.name] = Gauge(metric.name, metric.meaning, metric.labels, registry=self.registry)
             case "histogram":

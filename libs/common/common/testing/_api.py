@@ -28,7 +28,13 @@ class Api:
         """Speak as a member of staff with ``scopes`` (separated by spaces)."""
         return self._as({"sub": str(subject or uuid4()), "kind": "user", "scope": scopes, **claims})
 
-    def as_customer(self, customer_id: UUID | None = None, *, email: str = "shopper@example.com", **claims: Any) -> "Api":  # noqa: ANN401 - claims
+    def as_customer(
+        self,
+        customer_id: UUID | None = None,
+        *,
+        email: str = "shopper@example.com",
+        **claims: Any,  # noqa: ANN401 - claims
+    ) -> "Api":
         """Speak as a registered customer."""
         customer = str(customer_id or uuid4())
         return self._as(

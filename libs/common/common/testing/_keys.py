@@ -28,4 +28,5 @@ class Keyring:
 
     def service_token(self, name: str, audience: str) -> str:
         """Sign what the service ``name`` would say of itself."""
-        return self._signers[name].sign({"aud": audience, "sub": name, "kind": "service"}, expires=time.time() + LIFETIME_SECONDS)
+        claims = {"aud": audience, "sub": name, "kind": "service"}
+        return self._signers[name].sign(claims, expires=time.time() + LIFETIME_SECONDS)

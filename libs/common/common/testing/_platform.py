@@ -15,10 +15,10 @@ from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 import orjson
-from quartermaster_local.kafka import Kafka
-from quartermaster_local.postgres import Postgres
 
 from common.database import migrate
+from quartermaster_local.kafka import Kafka
+from quartermaster_local.postgres import Postgres
 
 POSTGRES_SETTINGS = {"full_page_writes": "off", "synchronous_commit": "off", "max_wal_size": "2GB"}
 
@@ -42,7 +42,10 @@ class Platform:
     def postgres_process(self) -> Postgres:
         """The server itself, for drills that stop it; never a shared one."""
         server = Postgres.start(
-            self._folder / "postgres", superuser_password=secrets.token_urlsafe(), fsync=False, settings=POSTGRES_SETTINGS
+            self._folder / "postgres",
+            superuser_password=secrets.token_urlsafe(),
+            fsync=False,
+            settings=POSTGRES_SETTINGS,
         )
         self._stack.callback(server.stop)
         return server

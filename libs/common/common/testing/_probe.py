@@ -5,8 +5,7 @@ from uuid import UUID
 import orjson
 
 from common.database import Database
-from common.events import Event, EventContract, Tombstone, decode_record, encode_key, topics_of
-from common.events import CONTRACTS
+from common.events import CONTRACTS, Event, EventContract, Tombstone, decode_record, encode_key, topics_of
 
 READ = """
 SELECT topic, key, headers, value FROM outbox WHERE ($1::uuid IS NULL OR key = $1) ORDER BY id

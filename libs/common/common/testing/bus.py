@@ -10,10 +10,20 @@ from uuid import UUID
 
 import asyncpg
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.partitioner import DefaultPartitioner
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from common.database import Aggregate, Database, UnitOfWork, platform, uuid7
-from common.events import GATEWAY_USER, NOTIFICATIONS_MESSAGE, Event, EventContract, Topic, create_topics, from_kafka
+from common.events import (
+    GATEWAY_USER,
+    NOTIFICATIONS_MESSAGE,
+    Event,
+    EventContract,
+    Topic,
+    create_topics,
+    encode_key,
+    from_kafka,
+)
 from common.events.contracts.notifications import MessageSent
 from common.telemetry import Metrics
 from common.testing._platform import Platform
@@ -160,6 +170,42 @@ class Bus:
             return await self.effects() >= count
 
         await self.until(there, seconds=seconds)
+
+    async def until_stored(self, total: int) -> None:
+        """Wait until the groups' offsets add up to ``total``."""
+
+        async def there() -> bool:
+            found: int = await self.value("SELECT coalesce(sum(next), 0) FROM consumer_offset")
+            return found >= total
+
+        await self.until(there)
+
+    async def until_committed(self, group: str, topic: Topic, total: int) -> None:
+        """Wait until the offsets that Kafka itself has for a group add up to ``total``."""
+        name = topic.name_in(self.namespace)
+        async with AIOKafkaConsumer(
+            bootstrap_servers=self.bootstrap, group_id=group, enable_auto_commit=False
+        ) as asking:
+
+            async def there() -> bool:
+                offsets = [await asking.committed(TopicPartition(name, each)) for each in range(topic.partitions)]
+                return sum(offset or 0 for offset in offsets) >= total
+
+            await self.until(there)
+
+    async def until_metric(self, name: str) -> None:
+        """Wait until a gauge is above zero."""
+
+        async def there() -> bool:
+            lines = self.metrics.exposition().decode().splitlines()
+            return any(line.startswith(name) and float(line.split()[-1]) > 0 for line in lines)
+
+        await self.until(there)
+
+    def same_partition(self, one: UUID, other: UUID) -> bool:
+        """Whether two keys share a partition."""
+        numbers = list(range(NOTIFICATIONS_MESSAGE.partitions))
+        return bool(len({DefaultPartitioner()(encode_key(key), numbers, numbers) for key in (one, other)}) == 1)
 
     async def until_published(self, *, seconds: float = DEADLINE_SECONDS) -> None:
         """Wait until the outbox has nothing left to send."""

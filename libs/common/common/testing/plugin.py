@@ -1,9 +1,4 @@
-"""The fixtures. A package's conftest says which service is meant:
-
-    @pytest.fixture(scope="session")
-    def service() -> Service:
-        return SERVICE
-"""
+"""The fixtures; the session fixture ``service`` of a package's conftest says which service is meant."""
 
 import asyncio
 import os
@@ -121,7 +116,6 @@ def counter(database: Database) -> StatementCounter:
 @pytest.fixture(scope="module")
 def app(service: Service, runtime: Runtime, counter: StatementCounter) -> FastAPI:
     """The service's app on the module's database."""
-    assert counter is not None
     return create_app(service, runtime)
 
 
@@ -139,7 +133,7 @@ def probe(database: Database) -> EventProbe:
 
 @pytest.fixture
 def statements(counter: StatementCounter) -> Callable[[], AbstractAsyncContextManager[StatementCount]]:
-    """Count statements: ``async with statements() as count: …``."""
+    """Count what is sent to PostgreSQL inside an ``async with`` block."""
     return counter.counting
 
 
@@ -151,9 +145,7 @@ def deliver(service: Service, runtime: Runtime) -> Deliver:
     """Hand an event to this service's consumers, through their inbox, as the runtime does; returns its id."""
     sequences: dict[UUID, int] = {}
 
-    async def hand_over(
-        data: EventContract, *, sequence: int | None = None, event_id: UUID | None = None
-    ) -> UUID:
+    async def hand_over(data: EventContract, *, sequence: int | None = None, event_id: UUID | None = None) -> UUID:
         key = data.subject
         sequences[key] = sequence if sequence is not None else sequences.get(key, 0) + 1
         event = Event(

@@ -17,7 +17,7 @@ from common.database.platform import upgrade_to
 from common.events import GATEWAY_USER
 from common.events.contracts.gateway import UserRegistered
 from common.http import Answer, KeyedUow, PlainUow, RequiredIfMatch, Router, Uow, check_version, etag_of, problems
-from common.problems import Conflict, NotFound, Problem
+from common.problems import Conflict, NotFound
 from common.service import Service
 from common.settings import ServiceSettings, settings_of
 from common.testing import Platform
@@ -91,7 +91,9 @@ async def read_mug(mug_id: UUID, uow: PlainUow) -> MugView:
 
 
 @router.patch("/{mug_id}", responses=problems(NotFound))
-async def rename_mug(mug_id: UUID, body: NewMug, caller: SignedIn, version: RequiredIfMatch, uow: Uow) -> Answer[MugView]:
+async def rename_mug(
+    mug_id: UUID, body: NewMug, caller: SignedIn, version: RequiredIfMatch, uow: Uow
+) -> Answer[MugView]:
     """Rename a mug."""
     async with uow:
         present = await uow.fetchval("SELECT version FROM mug WHERE id = $1 FOR NO KEY UPDATE", mug_id)

@@ -96,7 +96,9 @@ async def test_the_deadline_of_the_caller_is_kept(api: Api, app: FastAPI) -> Non
 
 
 async def test_ids_come_through(api: Api) -> None:
-    answer = await api.get("/v1/nothing", headers={"X-Request-Id": "a-request-id", "traceparent": f"00-{'a' * 32}-{'b' * 16}-01"})
+    answer = await api.get(
+        "/v1/nothing", headers={"X-Request-Id": "a-request-id", "traceparent": f"00-{'a' * 32}-{'b' * 16}-01"}
+    )
     assert answer.headers["x-request-id"] == "a-request-id"
     assert answer.json()["trace_id"] == "a" * 32
     hostile = await api.get("/v1/nothing", headers={"X-Request-Id": "no spaces, please"})
@@ -105,7 +107,9 @@ async def test_ids_come_through(api: Api) -> None:
 
 async def test_every_operation_documents_answer_and_problems(app: FastAPI) -> None:
     operation = app.openapi()["paths"]["/v1/mugs"]["post"]
-    assert operation["responses"]["201"]["content"]["application/json"]["schema"] == {"$ref": "#/components/schemas/MugView"}
+    assert operation["responses"]["201"]["content"]["application/json"]["schema"] == {
+        "$ref": "#/components/schemas/MugView"
+    }
     assert "mug-taken" in operation["responses"]["409"]["description"]
     assert operation["responses"]["422"]["content"]["application/problem+json"]["schema"]["$ref"].endswith("/Problem")
     assert b"HTTPValidationError" not in orjson.dumps(app.openapi())

@@ -65,9 +65,7 @@ async def test_a_refusal_is_replayed_too(api: Api) -> None:
 
 async def test_the_same_key_at_the_same_time_acts_once(api: Api, database: Database) -> None:
     customer, key = api.as_customer(), {"Idempotency-Key": str(uuid4())}
-    answers = await asyncio.gather(
-        *(customer.post("/v1/mugs", json={"name": "race"}, headers=key) for _ in range(16))
-    )
+    answers = await asyncio.gather(*(customer.post("/v1/mugs", json={"name": "race"}, headers=key) for _ in range(16)))
     assert {answer.status_code for answer in answers} <= {201, 409}
     assert await mugs_named(database, "race") == 1
     for answer in answers:
@@ -127,9 +125,7 @@ async def test_an_event_without_its_aggregate_row_stops_the_commit(database: Dat
     assert await mugs_named(database, "orphan") == 0
 
 
-async def test_a_savepoint_takes_its_events_back(
-    database: Database, probe: EventProbe, announce: Announce
-) -> None:
+async def test_a_savepoint_takes_its_events_back(database: Database, probe: EventProbe, announce: Announce) -> None:
     kept, undone = uuid7(), uuid7()
     async with database.uow() as uow:
         await uow.execute("INSERT INTO mug (id, name) VALUES ($1, 'kept')", kept)
@@ -147,7 +143,7 @@ async def test_a_savepoint_takes_its_events_back(
 async def test_the_orm_session_shares_the_transaction(database: Database) -> None:
     from sqlalchemy import text  # noqa: PLC0415 - the ORM is only needed here
 
-    class Stop(Exception):  # noqa: N818 - leaves the block
+    class Stop(Exception):
         pass
 
     with pytest.raises(Stop):

@@ -1,6 +1,7 @@
 """The breaker opens on failure, asks again after five seconds, and believes only fresh reports."""
 
 import pytest
+
 from common.http._breaker import OPEN_SECONDS, BreakerOpenError, BreakerState, CircuitBreaker, RetryBudget
 
 
@@ -22,39 +23,44 @@ def breaker(clock: FakeClock) -> CircuitBreaker:
     return CircuitBreaker(clock)
 
 
-def report(breaker: CircuitBreaker, *outcomes: bool) -> None:
-    for healthy in outcomes:
+def report(breaker: CircuitBreaker, outcomes: str) -> None:
+    """Make a call for each letter: ``s`` succeeds, ``f`` fails."""
+    for outcome in outcomes:
         permit = breaker.admit()
-        (permit.succeeded if healthy else permit.failed)()
+        (permit.succeeded if outcome == "s" else permit.failed)()
+
+
+def state_of(breaker: CircuitBreaker) -> BreakerState:
+    return breaker.state
 
 
 def open_up(breaker: CircuitBreaker) -> None:
-    report(breaker, *[False] * 5)
+    report(breaker, "fffff")
 
 
 def test_it_opens_after_five_failures_in_a_row(breaker: CircuitBreaker) -> None:
-    report(breaker, False, False, False, False, True, False, False, False, False)
-    assert breaker.state is BreakerState.CLOSED
+    report(breaker, "ffffsffff")
+    assert state_of(breaker) is BreakerState.CLOSED
 
-    report(breaker, False)
+    report(breaker, "f")
 
     with pytest.raises(BreakerOpenError):
         breaker.admit()
 
 
 def test_it_opens_when_half_of_the_last_twenty_fail(breaker: CircuitBreaker) -> None:
-    report(breaker, *[False, True] * 9, True)
-    assert breaker.state is BreakerState.CLOSED  # nineteen say too little
+    report(breaker, "fs" * 9 + "s")
+    assert state_of(breaker) is BreakerState.CLOSED  # nineteen say too little
 
-    report(breaker, False)
+    report(breaker, "f")
 
-    assert breaker.state is BreakerState.OPEN
+    assert state_of(breaker) is BreakerState.OPEN
 
 
 def test_less_than_half_is_borne(breaker: CircuitBreaker) -> None:
-    report(breaker, *[False, True, True] * 20)
+    report(breaker, "fss" * 20)
 
-    assert breaker.state is BreakerState.CLOSED
+    assert state_of(breaker) is BreakerState.CLOSED
 
 
 def test_after_five_seconds_one_call_finds_out(breaker: CircuitBreaker, clock: FakeClock) -> None:
@@ -70,8 +76,8 @@ def test_after_five_seconds_one_call_finds_out(breaker: CircuitBreaker, clock: F
         breaker.admit()
     probe.succeeded()
 
-    report(breaker, True)
-    assert breaker.state is BreakerState.CLOSED
+    report(breaker, "s")
+    assert state_of(breaker) is BreakerState.CLOSED
 
 
 def test_a_failed_probe_opens_it_again(breaker: CircuitBreaker, clock: FakeClock) -> None:
@@ -79,7 +85,7 @@ def test_a_failed_probe_opens_it_again(breaker: CircuitBreaker, clock: FakeClock
     clock.now += OPEN_SECONDS
     breaker.admit().failed()
 
-    assert breaker.state is BreakerState.OPEN
+    assert state_of(breaker) is BreakerState.OPEN
     with pytest.raises(BreakerOpenError):
         breaker.admit()
 
@@ -91,21 +97,21 @@ def test_a_probe_that_says_nothing_lets_the_next_one_through(breaker: CircuitBre
 
     breaker.admit().succeeded()
 
-    assert breaker.state is BreakerState.CLOSED
+    assert state_of(breaker) is BreakerState.CLOSED
 
 
 def test_a_late_answer_to_an_old_call_changes_nothing(breaker: CircuitBreaker, clock: FakeClock) -> None:
     late_success, late_failure = breaker.admit(), breaker.admit()
     open_up(breaker)
     late_success.succeeded()
-    assert breaker.state is BreakerState.OPEN
+    assert state_of(breaker) is BreakerState.OPEN
 
     clock.now += OPEN_SECONDS
     probe = breaker.admit()
     late_failure.failed()
-    assert breaker.state is BreakerState.HALF_OPEN
+    assert state_of(breaker) is BreakerState.HALF_OPEN
     probe.succeeded()
-    assert breaker.state is BreakerState.CLOSED
+    assert state_of(breaker) is BreakerState.CLOSED
 
 
 def test_a_permit_reports_once(breaker: CircuitBreaker) -> None:
@@ -113,7 +119,7 @@ def test_a_permit_reports_once(breaker: CircuitBreaker) -> None:
     for _ in range(10):
         permit.failed()
 
-    assert breaker.state is BreakerState.CLOSED
+    assert state_of(breaker) is BreakerState.CLOSED
 
 
 def test_retries_are_a_tenth_of_the_calls() -> None:

@@ -9,12 +9,13 @@ from uuid import UUID
 
 import httpx2
 import pytest
-from common.pagination import CursorValue, Page, PageParams, Paging, decode_cursor, encode_cursor
-from common.problems import InvalidCursor
 from fastapi import FastAPI
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel
+
+from common.pagination import CursorValue, Page, PageParams, Paging, decode_cursor, encode_cursor
+from common.problems import InvalidCursor
 
 ID = UUID("01890a5d-ac96-774b-bcce-b302099a8057")
 MOMENT = datetime(2026, 11, 24, 15, 30, 0, 123456, tzinfo=UTC)
@@ -121,11 +122,15 @@ class View(BaseModel):
 async def client() -> AsyncIterator[httpx2.AsyncClient]:
     app = FastAPI()
 
-    @app.get("/numbers", response_model=Page[View])
+    @app.get("/numbers")
     async def numbers(page: Paging, least: int = 0) -> Page[View]:
         (position,) = page.position(int, filters={"least": least}) or (least - 1,)
         rows = list(range(position + 1, 10))[: page.fetch]
-        return Page[int].of(rows, page.limit, lambda row: [row], filters={"least": least}).map(lambda row: View(number=row))
+        return (
+            Page[int]
+            .of(rows, page.limit, lambda row: [row], filters={"least": least})
+            .map(lambda row: View(number=row))
+        )
 
     async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://test") as opened:
         yield opened
@@ -149,7 +154,9 @@ async def test_a_limit_out_of_bounds_is_refused(client: httpx2.AsyncClient, limi
 async def test_the_document_knows_page_and_parameters(client: httpx2.AsyncClient) -> None:
     document = (await client.get("/openapi.json")).json()
 
-    limit, after = sorted(document["paths"]["/numbers"]["get"]["parameters"], key=lambda each: each["name"] != "limit")[:2]
+    limit, after = sorted(document["paths"]["/numbers"]["get"]["parameters"], key=lambda each: each["name"] != "limit")[
+        :2
+    ]
     assert (limit["schema"]["maximum"], limit["schema"]["default"]) == (200, 50)
     assert after["name"] in {"after", "least"}
     assert set(document["components"]["schemas"]["Page_View_"]["properties"]) == {"items", "next"}

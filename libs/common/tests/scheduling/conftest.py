@@ -7,11 +7,12 @@ from typing import cast
 
 import asyncpg
 import pytest
+
 from common.database import Database
 from common.scheduling import queue_ddl
 from common.service import Runtime
 from common.telemetry import Metrics
-from common.testing._platform import Platform
+from common.testing import Platform
 
 Eventually = Callable[[Callable[[], Awaitable[bool]]], Awaitable[None]]
 
@@ -46,7 +47,7 @@ def eventually() -> Eventually:
 
     async def wait(condition: Callable[[], Awaitable[bool]]) -> None:
         async with asyncio.timeout(10):
-            while not await condition():
+            while not await condition():  # noqa: ASYNC110 - other processes change the database
                 await asyncio.sleep(0.01)
 
     return wait

@@ -5,11 +5,12 @@ import sys
 from types import SimpleNamespace
 from typing import cast
 
+from pydantic import BaseModel
+
 from common.database import Database
 from common.scheduling import Job, JobRun, JobRunner
 from common.service import Runtime
 from common.telemetry import Metrics
-from pydantic import BaseModel
 
 
 class Note(BaseModel):

@@ -5,9 +5,10 @@ import subprocess
 import sys
 
 import asyncpg
-from common.scheduling import queue_ddl
 from pgqueuer.adapters.persistence.schema_ddl import render_install
 from pgqueuer.domain.settings import DBSettings
+
+from common.scheduling import queue_ddl
 
 NOTIFY = ("CREATE FUNCTION", "CREATE TRIGGER")
 

@@ -10,12 +10,13 @@ from typing import Any
 
 import asyncpg
 import pytest
+from pydantic import BaseModel
+
 from common.context import RequestContext, current_context, use_context
 from common.database import Database
 from common.scheduling import Backoff, HandBack, Job, JobRun, JobRunner, enqueue_all, parked_jobs, requeue_parked
 from common.scheduling._queue import Queue
 from common.service import Runtime
-from pydantic import BaseModel
 
 Eventually = Callable[[Callable[[], Awaitable[bool]]], Awaitable[None]]
 
@@ -40,7 +41,7 @@ NOTE = Job("note", note, Note)
 
 
 @asynccontextmanager
-async def running(runtime: Runtime, *jobs: Job[Any], **times: Any) -> AsyncIterator[JobRunner]:
+async def running(runtime: Runtime, *jobs: Job[Any], **times: Any) -> AsyncIterator[JobRunner]:  # noqa: ANN401 - the runner's own
     """Run ``jobs`` beside the block."""
     runner = JobRunner(runtime.database, jobs, runtime, **({"poll": SOON} | times))
     task = asyncio.create_task(runner.run())
@@ -90,10 +91,13 @@ async def test_a_job_runs_with_its_payload_and_is_gone(
 async def test_a_job_of_work_that_was_rolled_back_never_runs(
     database: Database, runtime: Runtime, empty: Callable[[], Awaitable[None]]
 ) -> None:
-    with pytest.raises(RuntimeError, match="undone"):
+    async def work() -> None:
         async with database.uow() as uow:
             uow.enqueue(NOTE, Note(what="undone"))
             raise RuntimeError("undone")
+
+    with pytest.raises(RuntimeError, match="undone"):
+        await work()
     await queue(database, NOTE, "kept")
 
     async with running(runtime, NOTE):
@@ -439,7 +443,7 @@ async def test_jobs_go_on_after_the_database_cut_every_connection(
         return bool(started)
 
     async def empty() -> bool:
-        return await outside.fetchval("SELECT count(*) FROM pgqueuer") == 0
+        return not await outside.fetch("SELECT id FROM pgqueuer")
 
     await enqueue_all(outside, [(job, Note(what="a"))])
     async with running(runtime, job):

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 
 import pytest
+
 from common.database import Database
 from common.scheduling import Sweep, SweepRunner
 from common.service import Runtime
@@ -122,7 +123,9 @@ async def test_more_sweeps_than_connections_do_not_wait_for_each_other_for_ever(
         await eventually(all_ran)
 
 
-async def test_a_stop_lets_the_sweep_in_hand_finish(database: Database, runtime: Runtime, eventually: Eventually) -> None:
+async def test_a_stop_lets_the_sweep_in_hand_finish(
+    database: Database, runtime: Runtime, eventually: Eventually
+) -> None:
     steps: list[str] = []
     stopping = asyncio.Event()
 

@@ -1,0 +1,1 @@
+"""The facts as they came, and the sales that follow from them."""

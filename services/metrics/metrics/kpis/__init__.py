@@ -1,0 +1,1 @@
+"""Key figures of the shop, each with the facts that it follows from."""
