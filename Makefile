@@ -11,6 +11,9 @@ T ?=
 VENV := .venv/bin
 COMPOSE := docker compose
 PACKAGES := $(patsubst %/__init__.py,%,$(wildcard libs/*/*/__init__.py deploy/*/*/__init__.py services/*/*/__init__.py))
+COMPILE = $(VENV)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	--custom-compile-command "make lock" --exclude-newer \
+	$$($(VENV)/python -c "import datetime as d; print(d.datetime.now(d.timezone.utc).date() - d.timedelta(days=7))")
 export PORT DATA_DIR
 
 .DEFAULT_GOAL := help
@@ -46,11 +49,9 @@ down:  ## Stop the containers; their data stays.
 env: install  ## Make .env with fresh secrets for the containers, unless it is there.
 	@$(VENV)/python -m quartermaster_local env
 
-lock: install  ## Compile requirements.lock anew, leaving out releases younger than a week.
-	@$(VENV)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-		--custom-compile-command "make lock" --exclude-newer $$($(VENV)/python -c \
-		"import datetime as d; print(d.datetime.now(d.timezone.utc).date() - d.timedelta(days=7))") \
-		requirements.in --output-file requirements.lock
+lock: install  ## Compile both locks anew, leaving out releases younger than a week.
+	@$(COMPILE) requirements.in --output-file requirements.lock
+	@$(COMPILE) requirements.runtime.in --constraint requirements.lock --output-file requirements.runtime.lock
 
 guards: install  ## Take each guard away and see its test fail.
 	@$(VENV)/python -m tools.guards

@@ -6,6 +6,7 @@ Folder 0700, files 0600. A file appears whole or not at all, so that a crash lea
 import json
 import os
 import secrets
+import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ class SecretStore:
         folder.mkdir(parents=True, exist_ok=True)
         folder.chmod(0o700)
         self.folder = folder
+        self._making = threading.RLock()  # services are started beside each other, and all want all keys
 
     def password(self, name: str) -> str:
         """256 random bits, in characters that no URL, shell or SQL gives a meaning."""
@@ -48,8 +50,9 @@ class SecretStore:
 
     def _text(self, name: str, make: Callable[[], str]) -> str:
         path = self.folder / name
-        if not path.exists():
-            self.write(name, make())
+        with self._making:
+            if not path.exists():
+                self.write(name, make())
         return path.read_text()
 
 

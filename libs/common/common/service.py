@@ -5,6 +5,7 @@ process of it: pool, keys, metrics and the loops in the background.
 """
 
 import asyncio
+import signal
 import time
 from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
@@ -125,14 +126,20 @@ class Runtime:
             stack.push_async_callback(runtime.database.close)
             if service.resources is not None:
                 runtime.resources = await stack.enter_async_context(service.resources(runtime))
+                runtime.database.resources = runtime.resources
             yield runtime
 
     # -- the loops ----------------------------------------------------------------------------------------------------
 
     @asynccontextmanager
     async def background(self, roles: Collection[str] = ROLES) -> AsyncIterator[None]:
-        """Run relay, consumers and jobs beside the block; they stop together within STOP_SECONDS of its end."""
+        """Run relay, consumers and jobs beside the block; they stop together within STOP_SECONDS of its end.
+
+        A loop that fails ends the process as SIGTERM would: whoever keeps it running starts it anew.
+        """
         tasks = [asyncio.create_task(coroutine, name=name) for name, coroutine in self._loops(roles)]
+        for task in tasks:
+            task.add_done_callback(self._on_loop_end)
         try:
             yield
         finally:
@@ -143,13 +150,13 @@ class Runtime:
                 _, late = await asyncio.wait(tasks, timeout=STOP_SECONDS)
                 for task in late:
                     LOG.warning("loop.abandoned", loop=task.get_name())
-            self._report(tasks)
 
-    @staticmethod
-    def _report(tasks: list[asyncio.Task[None]]) -> None:
-        for task in tasks:
-            if task.done() and not task.cancelled() and task.exception() is not None:
-                LOG.error("loop.failed", loop=task.get_name(), exc_info=task.exception())
+    def _on_loop_end(self, task: asyncio.Task[None]) -> None:
+        if task.cancelled() or self.stopping:
+            return
+        LOG.critical("loop.failed", loop=task.get_name(), exc_info=task.exception())
+        self.stopping = True
+        signal.raise_signal(signal.SIGTERM)
 
     def _loops(self, roles: Collection[str]) -> list[tuple[str, Any]]:
         service = self.service

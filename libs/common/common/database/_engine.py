@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import asyncpg
 import sqlalchemy.exc
@@ -62,6 +62,7 @@ class Database:
         self.aggregates = dict(aggregates)
         self.after_publish: list[Callable[[], None]] = []
         self.after_enqueue: list[Callable[[], None]] = []
+        self.resources: Any = None  # what the service opened beside it: handlers have no other way to the process
 
     @classmethod
     def open(

@@ -233,6 +233,23 @@ class UnitOfWork:
             raise
         await self.connection.execute(f"RELEASE SAVEPOINT {name}")
 
+    @property
+    def entered(self) -> bool:
+        """Whether the block is entered: statements then belong to one transaction."""
+        return self._pooled is not None
+
+    @asynccontextmanager
+    async def if_keyed(self) -> AsyncIterator[None]:
+        """Enter the block only where an Idempotency-Key must be kept with the work.
+
+        For use cases of one statement, which needs no transaction around it (see ``single``).
+        """
+        if self._idempotency is None:
+            yield
+        else:
+            async with self:
+                yield
+
     # -- SQL text ---------------------------------------------------------------------------------------------------
 
     async def fetch(self, sql: str, *args: object) -> list[asyncpg.Record]:

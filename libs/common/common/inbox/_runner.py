@@ -84,9 +84,6 @@ class ConsumerRunner:
         self._stopping = asyncio.Event()
         self._halted_at_letters: int | None = None
         self._targets: dict[TopicPartition, int] | None = None
-        self._ends: Mapping[TopicPartition, int] = {}
-        self._asked = False
-        self._behind: set[TopicPartition] = set()
         self._progress_at = 0.0
         self._broker_was_away = False
         self.caught_up = asyncio.Event()
@@ -200,10 +197,7 @@ class ConsumerRunner:
         async with asyncio.timeout(self._times.fetch):
             fetched = await session.fetch(session.seconds_to_release(loop.time(), self._times.poll))
         if fetched:
-            await self._deliver(session, session.rounds(fetched))
-        if self._asked:
-            self._asked = False
-            await self._measure(session)
+            await self._deliver(session, session.take_over(fetched))
 
     async def _position(self, session: Session) -> None:
         """Seek the new partitions to where our own table says; without the database they stay paused."""
@@ -217,7 +211,7 @@ class ConsumerRunner:
 
     async def _deliver(self, session: Session, rounds: Rounds) -> None:
         loop = asyncio.get_running_loop()
-        while rounds and not self._stopping.is_set():
+        while session.busy and not self._stopping.is_set():
             async with session.in_hand(rounds) as batches:
                 if not batches:
                     continue
@@ -225,12 +219,13 @@ class ConsumerRunner:
                     holds = await self._delivery.deliver(batches)
                 except GroupHalted as reason:
                     await self._halt(session, reason)
-                    return
+                    break
                 for hold in holds:
                     session.hold(hold.record, until=loop.time() + hold.seconds)
                 for batch in batches:
                     session.advance(batch)
                 self._progress_at = loop.time()
+        session.nothing_in_hand()
 
     # -- too many dead letters ----------------------------------------------------------------------------------------
 
@@ -283,8 +278,7 @@ class ConsumerRunner:
             if self._broker_was_away:
                 log.info("consumer.broker_back", consumer=self.group)
                 self._broker_was_away = False
-            self._ends, self._asked = ends, True
-            self._check_progress()
+            await self._measure(session, ends)
 
     async def _ask_for_ends(self, session: Session) -> dict[TopicPartition, int]:
         partitions = session.positioned
@@ -294,23 +288,24 @@ class ConsumerRunner:
         await session.consumer.topics()
         return {}
 
-    def _check_progress(self) -> None:
-        """Replace a consumer that reads nothing although there is something to read, and nothing of it is held."""
-        stalled_for = asyncio.get_running_loop().time() - self._progress_at
-        if self._behind and not self.halted and stalled_for > self._times.stalled:
-            raise ConsumerWedged(f"nothing was read for {stalled_for:.0f} s, of {sorted(map(str, self._behind))}")
-
-    async def _measure(self, session: Session) -> None:
+    async def _measure(self, session: Session, ends: Mapping[TopicPartition, int]) -> None:
         """Compare where the effects stand with where the topics end, for the lag and the first catching up."""
-        ends, lags = self._ends, {}
+        lags = {}
         for partition, end in ends.items():
             if partition in session.positioned:
-                lags[partition] = max(0, end - await session.position(partition))
-        self._behind = {partition for partition, lag in lags.items() if lag and not session.is_held(partition)}
-        if not self._behind:
-            self._progress_at = asyncio.get_running_loop().time()
+                lags[partition] = max(0, end - await session.stands_at(partition))
         self._tell_lag(lags, session)
         self._note_caught_up(ends, lags, session)
+        self._check_progress(session, {partition for partition, lag in lags.items() if lag})
+
+    def _check_progress(self, session: Session, behind: set[TopicPartition]) -> None:
+        """Replace a consumer that reads nothing although there is something to read, and nothing of it is held."""
+        now = asyncio.get_running_loop().time()
+        unread = [partition for partition in behind if not session.is_held(partition)]
+        if session.busy or self.halted or not unread:
+            self._progress_at = now
+        elif now - self._progress_at > self._times.stalled:
+            raise ConsumerWedged(f"nothing was read for {now - self._progress_at:.0f} s of {sorted(map(str, unread))}")
 
     def _tell_lag(self, lags: Mapping[TopicPartition, int], session: Session) -> None:
         by_topic = dict.fromkeys((topic.name for topic in self._names.topics.values()), 0)

@@ -19,6 +19,7 @@ from aiokafka.errors import IllegalStateError, KafkaError
 
 from common.events import Topic
 from common.inbox._records import Batch, Place, Record, read_record
+from common.kafka import require_broker
 
 log = structlog.get_logger()
 
@@ -28,6 +29,7 @@ FETCH_MAX_BYTES = 8 * 1024 * 1024  # per answer; memory is fetched bytes times c
 METADATA_MS_UNASSIGNED = 2_000  # a topic that is created after the subscription is seen within this
 METADATA_MS_ASSIGNED = 60_000
 POSITION_SECONDS = 0.5
+BROKER_SECONDS = 3.0  # for its first answer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +46,7 @@ class Session(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka is un
 
     def __init__(self, names: KafkaNames, bootstrap_servers: str) -> None:
         self._names = names
+        self._bootstrap_servers = bootstrap_servers
         self.consumer = AIOKafkaConsumer(
             bootstrap_servers=bootstrap_servers,
             group_id=names.group,
@@ -59,6 +62,7 @@ class Session(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka is un
             fetch_max_bytes=FETCH_MAX_BYTES,
         )
         self._in_hand = asyncio.Lock()
+        self._rounds: Rounds | None = None
         self._unpositioned: set[TopicPartition] = set()
         self._held: dict[TopicPartition, float] = {}
         self._next: dict[TopicPartition, int] = {}
@@ -68,6 +72,7 @@ class Session(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka is un
 
     async def start(self) -> None:
         """Connect and subscribe. Raises KafkaError or OSError while the broker is away."""
+        await require_broker(self._bootstrap_servers, seconds=BROKER_SECONDS)
         await self.consumer.start()
         self.consumer.subscribe(list(self._names.topics), listener=self)
 
@@ -154,9 +159,19 @@ class Session(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka is un
         )
         return fetched
 
-    def rounds(self, fetched: Mapping[TopicPartition, Sequence[Any]]) -> "Rounds":
+    def take_over(self, fetched: Mapping[TopicPartition, Sequence[Any]]) -> "Rounds":
         """Cut what was fetched into transactions."""
-        return Rounds(self, fetched)
+        self._rounds = Rounds(self, fetched)
+        return self._rounds
+
+    def nothing_in_hand(self) -> None:
+        """Forget what is left of a fetch: it will be read again."""
+        self._rounds = None
+
+    @property
+    def busy(self) -> bool:
+        """Whether there is something in hand: read, and not yet applied or given back."""
+        return bool(self._rounds)
 
     @asynccontextmanager
     async def in_hand(self, rounds: "Rounds") -> AsyncIterator[list[Batch]]:
@@ -185,13 +200,16 @@ class Session(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka is un
         name = next(name for name, topic in self._names.topics.items() if topic == place.topic)
         return TopicPartition(name, place.partition)
 
-    async def position(self, partition: TopicPartition) -> int:
-        """Where the next record will be read; asked for between two fetches, hence also where the effects stand."""
-        known = self._next.get(partition, 0)
-        with contextlib.suppress(TimeoutError, IllegalStateError):
-            async with asyncio.timeout(POSITION_SECONDS):
-                return max(known, int(await self.consumer.position(partition)))
-        return known
+    async def stands_at(self, partition: TopicPartition) -> int:
+        """Up to where effects stand: behind the last batch, or, with nothing in hand, where the next fetch begins.
+
+        The two differ where compaction or retention has left nothing to apply.
+        """
+        if not self.busy:
+            with contextlib.suppress(TimeoutError, IllegalStateError):
+                async with asyncio.timeout(POSITION_SECONDS):
+                    return max(self._next.get(partition, 0), int(await self.consumer.position(partition)))
+        return self._next.get(partition, 0)
 
     def up_to(self, partition: TopicPartition, now: datetime, *, behind: bool) -> datetime:
         """Up to when the partition is worked off: now where nothing is left, else the last record's time.
@@ -204,7 +222,8 @@ class Session(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka is un
 
     async def abandon(self) -> None:
         """End a consumer whose ``stop()`` hangs. Left alive, its tasks would join again and fence the next one."""
-        coordinator, fetcher = self.consumer._coordinator, self.consumer._fetcher  # noqa: SLF001 - no public way
+        self.consumer._closed = True  # noqa: SLF001 - no public way out that does not wait
+        coordinator, fetcher = self.consumer._coordinator, self.consumer._fetcher  # noqa: SLF001 - as above
         names = ("_coordination_task", "_heartbeat_task", "_commit_refresh_task", "_fetch_task")
         for owner in (coordinator, fetcher):
             for task in (getattr(owner, name, None) for name in names):

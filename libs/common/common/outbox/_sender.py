@@ -11,7 +11,7 @@ import socket
 import struct
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Any, TypeAlias
 from uuid import UUID
 
 import structlog
@@ -24,6 +24,7 @@ from aiokafka.errors import (
 )
 
 from common.events import Topic, encode_key, to_kafka
+from common.kafka import require_broker
 
 log = structlog.get_logger()
 
@@ -76,7 +77,7 @@ class Sender:
         self._namespace = namespace
         self._ack_timeout = ack_timeout
         self._known_topics: set[str] = set()
-        self._options = {
+        self._options: dict[str, Any] = {
             "bootstrap_servers": bootstrap_servers,
             "client_id": client_id,
             "acks": "all",
@@ -92,7 +93,8 @@ class Sender:
     async def start(self) -> None:
         """Connect. Raises KafkaError, OSError or TimeoutError while the broker is away; then the sender is spent."""
         try:
-            async with asyncio.timeout(self._ack_timeout / 2):
+            await require_broker(self._options["bootstrap_servers"], seconds=self._ack_timeout / 2)
+            async with asyncio.timeout(self._ack_timeout):
                 await self._producer.start()
         except BaseException:
             await self.abandon()

@@ -43,11 +43,17 @@ class StatementCounter:
     @asynccontextmanager
     async def counting(self) -> AsyncIterator[StatementCount]:
         """Count inside the block."""
+        await self._let_reports_arrive()  # of what was sent before
         count = StatementCount()
         self._counts.append(count)
         try:
             yield count
-            await asyncio.sleep(0)  # asyncpg reports through the loop: let the last one arrive
-            await asyncio.sleep(0)
+            await self._let_reports_arrive()
         finally:
             self._counts.remove(count)
+
+    @staticmethod
+    async def _let_reports_arrive() -> None:
+        """Turn the loop, through which asyncpg reports."""
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)

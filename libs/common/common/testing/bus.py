@@ -130,8 +130,12 @@ class Bus:
         return (await self.rows(sql, *args))[0][0]
 
     async def execute(self, sql: str) -> None:
-        """Run a statement, outside the pool."""
-        await self.rows(sql)
+        """Run statements, outside the pool."""
+        connection = await asyncpg.connect(self.url)
+        try:
+            await connection.execute(sql)
+        finally:
+            await connection.close()
 
     async def until_rows(self, sql: str, *args: object, count: int) -> None:
         """Wait until a question has at least ``count`` rows."""
@@ -183,9 +187,8 @@ class Bus:
     async def until_committed(self, group: str, topic: Topic, total: int) -> None:
         """Wait until the offsets that Kafka itself has for a group add up to ``total``."""
         name = topic.name_in(self.namespace)
-        async with AIOKafkaConsumer(
-            bootstrap_servers=self.bootstrap, group_id=group, enable_auto_commit=False
-        ) as asking:
+        options = {"bootstrap_servers": self.bootstrap, "group_id": group, "enable_auto_commit": False}
+        async with AIOKafkaConsumer(**options) as asking:
 
             async def there() -> bool:
                 offsets = [await asking.committed(TopicPartition(name, each)) for each in range(topic.partitions)]

@@ -55,7 +55,7 @@ class Upstream:
 
     async def asked(self, times: int) -> None:
         """Wait until this many requests have come."""
-        async with self._asked, asyncio.timeout(10):
+        async with self._asked, asyncio.timeout(30):
             await self._asked.wait_for(lambda: len(self.requests) >= times)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

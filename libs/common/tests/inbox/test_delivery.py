@@ -192,7 +192,7 @@ async def test_a_transient_error_never_makes_a_dead_letter(bus: Bus) -> None:
     records = [record(number) for number in range(3)]
     faulty = Faulty(records[1], error=Unavailable("upstream is away"))
     deliver = delivery(bus, faulty.consumer)
-    pauses = []
+    pauses: list[float] = []
     for _ in range(12):
         (hold,) = await deliver.deliver([batch(*records[1:])] if pauses else [batch(*records)])
         pauses.append(hold.seconds)

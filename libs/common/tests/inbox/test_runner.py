@@ -15,6 +15,7 @@ from common.inbox import (
     Consumer,
     ConsumerRunner,
     DeliveryLimits,
+    Handler,
     Permanent,
     RunnerTimes,
     discard_dead_letter,
@@ -33,10 +34,10 @@ def relay(bus: Bus) -> Relay:
 
 def runner(
     bus: Bus,
-    handler: Any = note_effect,
+    handler: Handler = note_effect,
     *,
     instance: str = "one",
-    limits: DeliveryLimits | None = None,  # noqa: ANN401 - set-based or not
+    limits: DeliveryLimits | None = None,
 ) -> ConsumerRunner:
     consumer = Consumer(group="bus-test.messages", handlers={MessageSent: handler})
     return ConsumerRunner(consumer, bus.database, instance=instance, limits=limits, times=QUICK, **bus.place)

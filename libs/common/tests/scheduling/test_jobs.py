@@ -25,6 +25,9 @@ NEVER = timedelta(hours=1)
 CUT_ALL_OTHERS = """
 SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()
 """
+WAITING = """
+SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'
+"""
 AT_ONCE = Backoff(first=timedelta(milliseconds=1), longest=timedelta(milliseconds=2))
 
 
@@ -456,6 +459,41 @@ async def test_jobs_go_on_after_the_database_cut_every_connection(
     await outside.close()
 
     assert started == ["a", "b"]
+
+
+async def test_an_outcome_that_could_not_be_written_is_written_again(
+    url: str, runtime: Runtime, eventually: Eventually
+) -> None:
+    started = asyncio.Event()
+    release = asyncio.Event()
+
+    async def slow(_: Note, run: JobRun) -> None:
+        started.set()
+        await release.wait()
+
+    job = Job("slow", slow, Note)
+    outside, watcher = await asyncpg.connect(url), await asyncpg.connect(url)
+
+    async def blocked() -> bool:
+        return bool(await watcher.fetch(WAITING))
+
+    async def given_up() -> bool:
+        return not await blocked()
+
+    async def empty() -> bool:
+        return not await watcher.fetch("SELECT id FROM pgqueuer")
+
+    await enqueue_all(outside, [(job, Note(what="a"))])
+    async with running(runtime, job):
+        await started.wait()
+        async with outside.transaction():
+            await outside.execute("SELECT FROM pgqueuer FOR UPDATE")
+            release.set()
+            await eventually(blocked)
+            await eventually(given_up)  # lock_timeout
+        await eventually(empty)
+    await outside.close()
+    await watcher.close()
 
 
 async def test_two_jobs_of_one_name_are_refused(database: Database, runtime: Runtime) -> None:

@@ -1,0 +1,28 @@
+"""Asking the broker whether it is there, before a client is built that would wait for it without end.
+
+A client of aiokafka whose start is cancelled in the middle leaves a connection behind. So whoever builds one asks here
+first; the start then takes milliseconds, and its time-out is for the case that nothing else ends.
+"""
+
+import asyncio
+
+from aiokafka.conn import AIOKafkaConnection, collect_hosts
+from aiokafka.errors import KafkaConnectionError, KafkaError
+from aiokafka.protocol.metadata import MetadataRequest
+
+
+async def require_broker(bootstrap_servers: str, *, seconds: float) -> None:
+    """Return once one of the brokers has answered. Raises KafkaConnectionError when none does within ``seconds``."""
+    failed: list[str] = []
+    for host, port, _ in collect_hosts(bootstrap_servers):
+        connection = AIOKafkaConnection(host, port, request_timeout_ms=int(seconds * 1000))
+        try:
+            async with asyncio.timeout(seconds):
+                await connection.connect()
+                await connection.send(MetadataRequest([]))
+            return
+        except (KafkaError, OSError, TimeoutError) as error:
+            failed.append(f"{host}:{port} {error!r}")
+        finally:
+            connection.close()
+    raise KafkaConnectionError(f"No broker answers: {', '.join(failed)}")
