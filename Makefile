@@ -35,7 +35,7 @@ test: install  ## Run the tests (T=path for a part).
 	@$(VENV)/python -m pytest $(T)
 
 verify: install  ## Ask every service, and all together, whether what must hold does hold.
-	@$(VENV)/python -m tools.verify
+	@$(VENV)/python -m tools.verify --services
 
 check: install  ## To the letter what CI runs.
 	@PYTHON=$(PYTHON) .ci/run

@@ -14,6 +14,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from time import monotonic
 from typing import IO
@@ -246,10 +247,16 @@ def _send(process: psutil.Process, number: signal.Signals) -> None:
 
 def free_port() -> int:
     """A port that nobody listens on. Another program may take it before it is used."""
-    with socket.socket() as candidate:
-        candidate.bind((LOOPBACK, 0))
-        port: int = candidate.getsockname()[1]
-        return port
+    return free_ports(1)[0]
+
+
+def free_ports(count: int) -> list[int]:
+    """As many different ones."""
+    with ExitStack() as held:
+        candidates = [held.enter_context(socket.socket()) for _ in range(count)]
+        for candidate in candidates:
+            candidate.bind((LOOPBACK, 0))
+        return [candidate.getsockname()[1] for candidate in candidates]
 
 
 def require_free_port(port: int, *, purpose: str, setting: str) -> int:

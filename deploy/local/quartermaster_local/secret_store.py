@@ -57,7 +57,7 @@ class SecretStore:
 
 
 def _new_key(name: str) -> str:
-    key = OKPKey.generate_key("Ed25519", parameters={"kid": name, "use": "sig", "alg": "EdDSA"}, private=True)
+    key = OKPKey.generate_key("Ed25519", parameters={"kid": name, "use": "sig", "alg": "Ed25519"}, private=True)
     return json.dumps(key.as_dict(private=True), separators=(",", ":"))
 
 

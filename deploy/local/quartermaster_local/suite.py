@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 
@@ -11,6 +11,7 @@ from quartermaster_local.secret_store import SecretStore
 
 GATEWAY = "gateway"
 SERVICES = ("catalog", "inventory", "orders", "metrics", "notifications", GATEWAY)
+READER = "verify"  # the role of the checks across services: it may read every database and change none
 MAIL_FROM = "shop@quartermaster.example"
 
 # Whom a service calls: variable -> service. The gateway calls all.
@@ -61,17 +62,34 @@ def environment_of(service: str, addresses: Addresses, secrets: SecretStore) -> 
         "TEST_CLOCK": "1",
     }
     for variable, callee in _CALLS.get(service, {}).items():
-        if callee in addresses.services:
-            environment[variable] = addresses.url(callee)
+        environment[variable] = addresses.url(callee)
     if service == "notifications":
         environment["NOTIFICATIONS_SMTP_URL"] = f"smtp://{LOOPBACK}:{addresses.smtp}"
         environment["NOTIFICATIONS_MAIL_FROM"] = os.environ.get("NOTIFICATIONS_MAIL_FROM", MAIL_FROM)
     return environment
 
 
+def reader_script(databases: Sequence[str], password: str) -> str:
+    """SQL for psql that makes the role which reads all ``databases``; the same again changes nothing.
+
+    ``password`` is one of the secret store's, in characters that need no quoting.
+    """
+    grants = "".join(f"GRANT CONNECT ON DATABASE {name} TO {READER};\n" for name in databases)
+    return f"""
+SELECT 'CREATE ROLE {READER} LOGIN' WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '{READER}') \\gexec
+ALTER ROLE {READER} PASSWORD '{password}';
+ALTER ROLE {READER} SET default_transaction_read_only = on;
+GRANT pg_read_all_data TO {READER};
+{grants}"""  # noqa: S608 - names of our own and hexadecimal digits
+
+
 def compose_environment(secrets: SecretStore) -> str:
     """The same secrets as lines of an ``.env`` file for the containers."""
-    lines = [f"POSTGRES_PASSWORD={secrets.password('postgres')}"]
+    lines = [
+        f"QUARTERMASTER_USER={os.getuid()}:{os.getgid()}",  # who owns what the demo's loader writes to .data
+        f"POSTGRES_PASSWORD={secrets.password('postgres')}",
+        f"{READER.upper()}_DATABASE_PASSWORD={secrets.password(READER)}",
+    ]
     for service in SERVICES:
         lines.append(f"{service.upper()}_DATABASE_PASSWORD={secrets.password(service)}")
         lines.append(f"{service.upper()}_SIGNING_KEY='{secrets.signing_key(service)}'")

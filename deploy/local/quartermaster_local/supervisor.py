@@ -27,9 +27,17 @@ from quartermaster_local.kafka import Kafka
 from quartermaster_local.migrations import Marks
 from quartermaster_local.postgres import Postgres
 from quartermaster_local.problems import LocalProblem
-from quartermaster_local.processes import LOOPBACK, Child, Claim, free_port, require_free_port, stop_marked
+from quartermaster_local.processes import LOOPBACK, Child, Claim, free_ports, require_free_port, stop_marked
 from quartermaster_local.secret_store import SecretStore
-from quartermaster_local.suite import GATEWAY, Addresses, environment_of, installed_services
+from quartermaster_local.suite import (
+    GATEWAY,
+    READER,
+    SERVICES,
+    Addresses,
+    environment_of,
+    installed_services,
+    reader_script,
+)
 
 DEMO_LOADER = "quartermaster_demo.load"  # run with the environment of every service once, on new data
 MARKER = "QUARTERMASTER_DATA_DIR"  # in the environment of all we start: by it the next run knows what a killed one left
@@ -93,11 +101,8 @@ class Run:
 
     def _start_platform(self) -> None:
         """PostgreSQL, Kafka and the mailbox beside each other; every address is chosen here."""
-        ports = [free_port() for _ in range(len(self.services) + 4)]
-        postgres, kafka, smtp, mailbox, *others = ports
-        chosen = dict(zip(self.services, others, strict=True))
-        if GATEWAY in chosen:
-            chosen[GATEWAY] = self.gateway_port
+        postgres, kafka, smtp, mailbox, *others = free_ports(len(SERVICES) + 4)
+        chosen = dict(zip(SERVICES, others, strict=True)) | {GATEWAY: self.gateway_port}
         self._addresses = Addresses(postgres, kafka, smtp, mailbox, chosen)
         say("Starting PostgreSQL, Kafka and the mailbox …")
         starters: dict[str, Callable[[], Running]] = {
@@ -115,6 +120,7 @@ class Run:
         try:
             for name in self.services:
                 server.ensure_database(name, name, self.secrets.password(name))
+            server.run_script(reader_script(self.services, self.secrets.password(READER)))
         except BaseException:
             server.stop()
             raise

@@ -91,9 +91,15 @@ class _Server(uvicorn.Server):
         self._runtime = runtime
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Turn unready at the first signal."""
+        """Turn unready at the first signal.
+
+        Uvicorn's own would note the signal and raise it again when HTTP has ended: the process would die before relay,
+        consumers and jobs have come to their end.
+        """
         self._runtime.stopping = True
-        super().handle_exit(sig, frame)
+        if self.should_exit and sig == signal.SIGINT:
+            self.force_exit = True
+        self.should_exit = True
 
 
 async def serve(service: Service, settings: ServiceSettings, *, roles: Sequence[str] = ROLES) -> int:

@@ -1,7 +1,8 @@
-"""Asking the broker whether it is there, before a client is built that would wait for it without end.
+"""What relay and consumers share against the habits of aiokafka.
 
-A client of aiokafka whose start is cancelled in the middle leaves a connection behind. So whoever builds one asks here
-first; the start then takes milliseconds, and its time-out is for the case that nothing else ends.
+A client whose start is cancelled in the middle leaves a connection behind. So whoever builds one asks first whether the
+broker is there; the start then takes milliseconds, and its time-out is for the case that nothing else ends. And a
+client that closes cancels futures that others wait for, which looks as if the waiting task itself had been cancelled.
 """
 
 import asyncio
@@ -26,3 +27,9 @@ async def require_broker(bootstrap_servers: str, *, seconds: float) -> None:
         finally:
             connection.close()
     raise KafkaConnectionError(f"No broker answers: {', '.join(failed)}")
+
+
+def is_being_cancelled() -> bool:
+    """Whether the CancelledError in hand was meant for this task."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0

@@ -51,7 +51,7 @@ def decode_cursor(
         raise InvalidCursor("The cursor was made under other filters; start again without it.")
     try:
         values = tuple(_untagged(item) for item in document[1:])
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, OverflowError) as error:
         raise InvalidCursor("The cursor is damaged; start again without it.") from error
     if len(values) != len(types) or not all(
         isinstance(value, kind or type(None)) for value, kind in zip(values, types, strict=True)

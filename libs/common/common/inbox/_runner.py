@@ -16,8 +16,9 @@ from aiokafka.errors import KafkaError
 from common.database import Database
 from common.inbox._consumer import Consumer
 from common.inbox._delivery import Delivery, DeliveryLimits, GroupHalted
-from common.inbox._session import KafkaNames, Rounds, Session
+from common.inbox._session import RECORDS_IN_A_LIST, RECORDS_ONE_BY_ONE, KafkaNames, Rounds, Session
 from common.inbox._store import open_letters, stored_offsets
+from common.kafka import is_being_cancelled
 from common.telemetry import Metrics
 from common.telemetry import metrics as told
 
@@ -133,6 +134,10 @@ class ConsumerRunner:
         while not self._stopping.is_set():
             try:
                 await self._consume()
+            except asyncio.CancelledError:
+                if is_being_cancelled():
+                    raise
+                self._tell_once(ConsumerWedged("aiokafka cancelled its own start"))
             except Exception as error:  # noqa: BLE001 - whatever ended this consumer, the group goes on with a new one
                 self._tell_once(error)
             await self._pause(self._times.restart)
@@ -153,8 +158,13 @@ class ConsumerRunner:
     # -- one consumer's life ------------------------------------------------------------------------------------------
 
     async def _consume(self) -> None:
-        session = Session(self._names, self._bootstrap_servers)
+        session = Session(
+            self._names,
+            self._bootstrap_servers,
+            records_per_partition=RECORDS_IN_A_LIST if self._consumer.set_based else RECORDS_ONE_BY_ONE,
+        )
         tasks: list[asyncio.Task[None]] = []
+        committing: asyncio.Task[None] | None = None
         try:
             async with asyncio.timeout(self._times.start):
                 await session.start()
@@ -162,21 +172,24 @@ class ConsumerRunner:
             tasks = [
                 asyncio.create_task(self._turn_until_stopped(session)),
                 asyncio.create_task(self._watch(session)),
-                asyncio.create_task(self._commit(session)),
             ]
+            committing = asyncio.create_task(self._commit(session))
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
+                if task.cancelled():  # aiokafka cancels futures that others wait for
+                    raise ConsumerWedged("aiokafka cancelled a wait of ours")
                 task.result()
         finally:
             for task in tasks:
                 task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            session.ended.set()
+            if committing is not None:
+                await asyncio.wait([*tasks, committing], timeout=self._times.leave)
             await self._leave(session)
 
     async def _leave(self, session: Session) -> None:
         try:
             async with asyncio.timeout(self._times.leave):
-                await session.commit()
                 await session.consumer.stop()
         except (TimeoutError, KafkaError, OSError) as error:
             log.warning("consumer.left_without_farewell", consumer=self.group, error=repr(error))
@@ -254,8 +267,11 @@ class ConsumerRunner:
     # -- the broker's side --------------------------------------------------------------------------------------------
 
     async def _commit(self, session: Session) -> None:
-        while True:
-            await asyncio.sleep(self._times.commit)
+        """Let a commit in flight come to its end: cancelled, aiokafka would complain of it later."""
+        while not session.ended.is_set():
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._times.commit):
+                    await session.ended.wait()
             await session.commit()
 
     async def _watch(self, session: Session) -> None:

@@ -23,7 +23,8 @@ from common.kafka import require_broker
 
 log = structlog.get_logger()
 
-RECORDS_PER_PARTITION = 100  # a transaction's share of one partition: more holds row locks too long
+RECORDS_ONE_BY_ONE = 100  # a transaction's share of one partition: more holds row locks too long
+RECORDS_IN_A_LIST = 500  # where a handler takes lists, the transaction is what costs
 RECORDS_PER_FETCH = 600
 FETCH_MAX_BYTES = 8 * 1024 * 1024  # per answer; memory is fetched bytes times consumers
 METADATA_MS_UNASSIGNED = 2_000  # a topic that is created after the subscription is seen within this
@@ -44,8 +45,10 @@ class KafkaNames:
 class Session(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka is untyped
     """The consumer and its partitions. Everything but the two callbacks runs in the runner's own task."""
 
-    def __init__(self, names: KafkaNames, bootstrap_servers: str) -> None:
+    def __init__(self, names: KafkaNames, bootstrap_servers: str, *, records_per_partition: int) -> None:
         self._names = names
+        self.records_per_partition = records_per_partition
+        self.ended = asyncio.Event()
         self._bootstrap_servers = bootstrap_servers
         self.consumer = AIOKafkaConsumer(
             bootstrap_servers=bootstrap_servers,
@@ -256,10 +259,10 @@ class Rounds:
         return bool(self._left)
 
     def take(self) -> list[Batch]:
-        """Return up to 100 records of each partition; a partition that has none left, or must wait, drops out."""
+        """Return a transaction's share of each partition; a partition that has none left, or must wait, drops out."""
         batches = []
         for partition, records in list(self._left.items()):
-            raw = list(islice(records, RECORDS_PER_PARTITION))
+            raw = list(islice(records, self._session.records_per_partition))
             if not raw or not self._session.reads(partition):
                 del self._left[partition]
             elif (batch := self._session.cut(partition, raw)) is not None:

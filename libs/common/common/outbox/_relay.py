@@ -17,6 +17,7 @@ import structlog
 from aiokafka.errors import KafkaError
 
 from common.database import Database
+from common.kafka import is_being_cancelled
 from common.outbox._retention import DELETE_BATCH, KEPT_FOR, delete_published
 from common.outbox._sender import Key, OutboxRow, Sender, Sent
 from common.telemetry import Metrics
@@ -162,6 +163,8 @@ class Relay:
         try:
             await asyncio.shield(worker)
         except asyncio.CancelledError:
+            if worker.cancelled() and not is_being_cancelled():
+                raise ConnectionError("aiokafka cancelled a wait of ours") from None
             self._stopping.set()
             self.wake()
             await asyncio.wait({worker}, timeout=self._times.last_pass)

@@ -1,0 +1,1 @@
+"""Categories: a tree of titles that products hang in."""

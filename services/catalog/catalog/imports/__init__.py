@@ -1,0 +1,1 @@
+"""Imports: a file of products, read by a durable job."""

@@ -1,0 +1,1 @@
+"""Products: the aggregate, its pages and its lists."""

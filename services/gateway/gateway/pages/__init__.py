@@ -1,0 +1,1 @@
+"""Pages for people: what runs, the API's reference, what each problem means. They load nothing from elsewhere."""

@@ -1,0 +1,1 @@
+"""Users: who can sign in, and what their role allows."""

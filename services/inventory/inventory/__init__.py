@@ -1,0 +1,1 @@
+"""Stock: what lies where, what is held for whom, and what has left."""

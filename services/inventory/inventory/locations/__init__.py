@@ -1,0 +1,1 @@
+"""Places that stock lies at."""

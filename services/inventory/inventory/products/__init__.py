@@ -1,0 +1,1 @@
+"""Which SKUs the catalogue knows."""

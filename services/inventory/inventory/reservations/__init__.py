@@ -1,0 +1,1 @@
+"""Holds on stock for checkouts under way."""

@@ -1,0 +1,1 @@
+"""The ledger and the levels that it adds up to, with their alerts."""

@@ -1,0 +1,1 @@
+"""The notifications service: whom the shop writes to, and the mails it writes."""

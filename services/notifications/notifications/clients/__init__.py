@@ -1,0 +1,1 @@
+"""The mail server, behind a port of our own."""

@@ -1,0 +1,34 @@
+"""The one list: consumer group -> handlers."""
+
+from common.events import GATEWAY_USER, ORDERS_CUSTOMER
+from common.events.contracts.gateway import UserRegistered
+from common.events.contracts.inventory import StockLow, StockOut
+from common.events.contracts.orders import (
+    CustomerRegistered,
+    CustomerUpdated,
+    OrderCancelled,
+    OrderPlaced,
+    OrderShipped,
+)
+from common.inbox import Consumer
+from notifications.contacts.handlers import forget_contact, keep_customer, keep_user
+from notifications.mails.handlers import announce_parcel, confirm_cancellation, confirm_order, warn_staff
+
+CONSUMERS = (
+    Consumer(
+        group="notifications.contacts",
+        handlers={UserRegistered: keep_user, CustomerRegistered: keep_customer, CustomerUpdated: keep_customer},
+        tombstones={GATEWAY_USER: forget_contact, ORDERS_CUSTOMER: forget_contact},
+        projection=True,
+    ),
+    Consumer(
+        group="notifications.mail",
+        handlers={
+            OrderPlaced: confirm_order,
+            OrderShipped: announce_parcel,
+            OrderCancelled: confirm_cancellation,
+            StockLow: warn_staff,
+            StockOut: warn_staff,
+        },
+    ),
+)

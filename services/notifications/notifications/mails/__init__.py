@@ -1,0 +1,1 @@
+"""Mails: what an event makes someone be told, sent by SMTP at least once."""

@@ -1,0 +1,1 @@
+"""Dated revisions; a released one is never edited."""

@@ -1,0 +1,1 @@
+"""Customers, carts, checkout, payments, orders and their fulfilment."""

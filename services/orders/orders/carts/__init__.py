@@ -1,0 +1,1 @@
+"""Carts: what someone thinks of buying, repriced at each look, one guarded statement a change."""

@@ -1,0 +1,1 @@
+"""Buyers with a login, and their addresses. A guest is an order with an e-mail address and no customer."""

@@ -1,0 +1,1 @@
+"""Revisions of the orders database, run by ``common.database.migrate``."""

@@ -1,0 +1,1 @@
+"""Orders on their three axes: placed by a checkout, read, cancelled."""

@@ -1,0 +1,65 @@
+"""Orders as they travel: in the words of their events, so that a reader of both learns one language."""
+
+from dataclasses import dataclass, fields
+from datetime import datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from fastapi import Depends, Query
+from pydantic import AfterValidator, AwareDatetime
+
+from common.events.contracts.orders import OrderSnapshot
+from orders.ordering.models import Order
+from orders.words import Body, LongText
+
+
+class OrderView(OrderSnapshot):
+    """An order."""
+
+    @classmethod
+    def of(cls, order: Order) -> "OrderView":
+        """Show an order."""
+        return cls(**order.document())
+
+
+class Cancellation(Body):
+    """Why an order is called off."""
+
+    reason: LongText | None = None
+
+
+Word = Annotated[str, Query(max_length=254, pattern=r"^[^\x00]*$")]
+
+
+def _storable(value: datetime) -> datetime:
+    if not 1970 <= value.year < 9999:  # noqa: PLR2004 - the ends of what can be converted
+        raise ValueError("the year must be between 1970 and 9998")
+    return value
+
+
+Moment = Annotated[AwareDatetime, AfterValidator(_storable)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderFilters:
+    """What a list of orders may be narrowed to; all that is given must fit."""
+
+    status: Literal["open", "cancelled", "closed"] | None = None
+    payment_status: (
+        Literal["pending", "authorised", "partly_paid", "paid", "partly_refunded", "refunded", "voided"] | None
+    ) = None
+    fulfilment_status: Literal["none", "partial", "fulfilled", "delivered"] | None = None
+    customer_id: UUID | None = None
+    email: Annotated[Word | None, Query(description="Compared without regard to case.")] = None
+    number: Word | None = None
+    channel: Word | None = None
+    placed_from: Annotated[Moment | None, Query(description="Included.")] = None
+    placed_to: Annotated[Moment | None, Query(description="Not included.")] = None
+
+    def given(self) -> dict[str, Any]:
+        """Return the filters that were given."""
+        values = ((each.name, getattr(self, each.name)) for each in fields(self))
+        return {name: value for name, value in values if value is not None}
+
+
+Filters = Annotated[OrderFilters, Depends()]

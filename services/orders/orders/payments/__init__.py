@@ -1,0 +1,1 @@
+"""The port to whoever moves the money, and a provider for tests and demos behind it."""

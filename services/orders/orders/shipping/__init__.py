@@ -1,0 +1,1 @@
+"""Shipping rates by country and weight."""

@@ -1,0 +1,1 @@
+"""Tax rates by destination and class, and the arithmetic that nobody may round twice."""

@@ -1,0 +1,1 @@
+"""Generator of the OpenAPI documents; see ``generate.py``."""
