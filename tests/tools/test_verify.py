@@ -1,5 +1,7 @@
 """The checks across services: content with a world in order, and none of them overlooks its own kind of damage."""
 
+# ruff: noqa: S608 - the statements are made of constants of this file
+
 import asyncio
 import json
 import os
@@ -13,7 +15,7 @@ import pytest
 from common.testing import Platform
 from quartermaster_local.suite import READER, reader_script
 from tools.verify import CHECKS, SERVICES, Databases, Finding, NoDatabasesError, load_groups, verify
-from tools.verify.databases import find_urls, variable_of
+from tools.verify.databases import Row, find_urls, variable_of
 from tools.verify.testing import CANCELLED, HOLD, ORDER, PARCEL, PLACED_EVENT, World, uid
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -79,7 +81,7 @@ DAMAGE = {
     "an allocation for an order that is not there": (
         "no-allocation-without-an-order",
         "inventory",
-        f"UPDATE allocation SET order_id = '{uid(99)}' WHERE order_id = '{ORDER}'",
+        f"INSERT INTO allocation VALUES ('{uid(99)}', 'allocated', '2026-11-24', '2026-11-24')",
     ),
     "a cent too much in the revenue": ("sales-equal-orders", "metrics", "UPDATE sales SET gross = gross + 1"),
     "a sale that was not booked": ("sales-equal-orders", "metrics", "DELETE FROM sales"),
@@ -165,7 +167,6 @@ async def test_damage_is_found(world: World, check: str, service: str, sql: str)
         await world.run(service, statement)
     findings = await look(world)
     assert check in broken(findings)
-    assert all(findings[check].description.splitlines())
 
 
 async def test_no_check_goes_untested() -> None:
@@ -211,38 +212,45 @@ async def test_a_confirmed_hold_is_as_good_as_an_allocation(world: World) -> Non
     assert findings["no-hold-without-a-live-checkout"].violations == []
 
 
+class Watched(Databases):
+    """Does something to the world once a statement was seen."""
+
+    def __init__(self, world: World, *, seen: str, service: str, then: str) -> None:
+        super().__init__({})
+        self._world, self._seen, self._service, self._then = world, seen, service, then
+
+    async def fetch(self, service: str, sql: str, *args: object) -> list[Row]:
+        rows = await self._world.databases.fetch(service, sql, *args)
+        if self._seen in sql and service == self._service:
+            await self._world.run(self._service, self._then)
+        return rows
+
+    async def value(self, service: str, sql: str, *args: object) -> Any:  # noqa: ANN401 - as its base
+        return await self._world.databases.value(service, sql, *args)
+
+
 async def test_what_mends_itself_meanwhile_is_no_violation(world: World) -> None:
     """The databases are read one after the other, while the shop sells."""
     await world.run("metrics", "UPDATE sales SET gross = gross - 1000")
-
-    class Mending(Databases):
-        async def fetch(self, service: str, sql: str, *args: object) -> list[Any]:
-            rows: list[Any] = list(await world.databases.fetch(service, sql, *args))
-            if "FROM sales" in sql:
-                await world.run("metrics", "UPDATE sales SET gross = 5000")
-            return rows
-
-        async def value(self, service: str, sql: str, *args: object) -> Any:  # noqa: ANN401 - as its base
-            return await world.databases.value(service, sql, *args)
-
-    findings = await verify(Mending({}), load_groups(), arrive_seconds=0, settle_seconds=5)
+    watched = Watched(world, seen="FROM sales", service="metrics", then="UPDATE sales SET gross = 5000")
+    findings = await verify(watched, load_groups(), arrive_seconds=0, settle_seconds=5)
     assert [finding.name for finding in findings if finding.violations] == []
 
 
 async def test_an_event_under_way_is_waited_for(world: World) -> None:
     await world.run("notifications", f"DELETE FROM inbox WHERE event_id = '{PLACED_EVENT}'")
-    waiting = asyncio.create_task(verify(world.databases, load_groups(), arrive_seconds=20, settle_seconds=0))
-    await asyncio.sleep(0)
-    asked = asyncio.Event()
+    claim = f"INSERT INTO inbox VALUES ('notifications.mail', '{PLACED_EVENT}', now()) ON CONFLICT DO NOTHING"
+    watched = Watched(world, seen="FROM inbox", service="notifications", then=claim)
+    findings = await verify(watched, load_groups(), arrive_seconds=20, settle_seconds=0)
+    assert [finding.name for finding in findings if finding.violations] == []
 
-    class Watched(Databases):
-        async def fetch(self, service: str, sql: str, *args: object) -> list[Any]:
-            asked.set()
-            return list(await world.databases.fetch(service, sql, *args))
 
-    waiting.cancel()
-    await asyncio.gather(waiting, return_exceptions=True)
-    assert not asked.is_set()
+async def test_an_event_about_to_be_sent_is_waited_for(world: World) -> None:
+    await world.run("orders", "UPDATE outbox SET published_at = NULL")
+    sent = "UPDATE outbox SET published_at = created_at"
+    watched = Watched(world, seen="published_at IS NULL", service="orders", then=sent)
+    findings = await verify(watched, load_groups(), arrive_seconds=20, settle_seconds=0)
+    assert [finding.name for finding in findings if finding.violations] == []
 
 
 # -- the command -------------------------------------------------------------------------------------------------------
@@ -306,10 +314,10 @@ async def test_the_readers_role_reads_every_table_and_writes_none(platform: Plat
     make_role, *others = [statement for statement in script.split(";") if statement.strip()]
     admin = await asyncpg.connect(url)
     try:
-        for statement in await admin.fetch(make_role):
-            await admin.execute(statement[0])
-        for statement in others:
-            await admin.execute(statement)
+        for row in await admin.fetch(make_role):
+            await admin.execute(row[0])
+        for other in others:
+            await admin.execute(other)
         reader = await asyncpg.connect(url, user=READER, password="abc")
         try:
             assert await reader.fetchval("SELECT count(*) FROM orders") == 0

@@ -19,14 +19,14 @@ from typing import Any
 
 import orjson
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT))  # as a script it finds only what lies beside it
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # as a script it finds only what lies beside it
 
 from common.service import Service
 from tools.openapi.checks import complaints_about, differences_from
 from tools.openapi.describe import PUBLIC, Described, describe, problem_pages
 from tools.openapi.merge import CollisionError, merge
 
+ROOT = Path(__file__).resolve().parents[2]
 NAMES = ("catalog", "inventory", "orders", "metrics", "notifications", "gateway")
 PACKAGE = ROOT / "services/gateway/gateway"
 

@@ -31,7 +31,7 @@ ADDRESS = {"name": "Ada", "line1": "Quay 1", "city": "Hamburg", "postal_code": "
 
 
 class World:
-    """Two orders (one partly shipped, one cancelled), a checkout under way, a buyer, a member of staff, and all mails."""
+    """Two orders (one partly shipped, one cancelled), a checkout under way, a buyer, staff, and all mails."""
 
     def __init__(self, connections: Mapping[str, asyncpg.Connection]) -> None:
         self._connections = connections
@@ -64,7 +64,15 @@ class World:
     async def _build_people(self) -> None:
         for user_id, email, role in ((BUYER, BUYER_EMAIL, "customer"), (STAFF, STAFF_EMAIL, "warehouse")):
             await self.add(
-                "gateway", "users", id=user_id, email=email, name="N", password_hash="", role=role, event_sequence=1, **_made()
+                "gateway",
+                "users",
+                id=user_id,
+                email=email,
+                name="N",
+                password_hash="",
+                role=role,
+                event_sequence=1,
+                **_made(),
             )
             await self._add_contact("user", user_id, email, role)
         await self.add("orders", "customer", id=BUYER, email=BUYER_EMAIL, **_made())
@@ -97,7 +105,9 @@ class World:
         )  # fmt: skip
 
     async def _build_order(self) -> None:
-        await self._add_order(ORDER, total=4000, status="open", lines={MUG_LINE: ("MUG", 3, 2), TEA_LINE: ("TEA", 1, 0)})
+        await self._add_order(
+            ORDER, total=4000, status="open", lines={MUG_LINE: ("MUG", 3, 2), TEA_LINE: ("TEA", 1, 0)}
+        )
         await self.add(
             "orders", "shipment", id=PARCEL, order_id=ORDER, status="label_created", furthest="label_created",
             status_at=AT, shipped_at=AT, **_made(),
@@ -157,9 +167,7 @@ class World:
 
     async def _build_figures(self) -> None:
         place = {"bucket": BUCKET, "channel": "web", "currency": "EUR"}
-        await self.add(
-            "metrics", "sales", orders=2, gross=5000, units=5, cancelled_orders=1, cancelled=1000, **place
-        )
+        await self.add("metrics", "sales", orders=2, gross=5000, units=5, cancelled_orders=1, cancelled=1000, **place)
         for sku, units, cancelled in (("MUG", 4, 1), ("TEA", 1, 0)):
             await self.add(
                 "metrics", "product_sales", sku=sku, product_id=uid(1), title=sku, units=units, gross=1000 * units,
@@ -167,7 +175,12 @@ class World:
             )  # fmt: skip
 
     async def _build_mails(self) -> None:
-        written = ((ORDER, "order-placed"), (ORDER, "order-shipped"), (CANCELLED, "order-placed"), (CANCELLED, "order-cancelled"))
+        written = (
+            (ORDER, "order-placed"),
+            (ORDER, "order-shipped"),
+            (CANCELLED, "order-placed"),
+            (CANCELLED, "order-cancelled"),
+        )
         for number, (order, template) in enumerate(written, start=1):
             await self.add_mail(uid(0x3000 + number), order, template)
 

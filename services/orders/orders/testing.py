@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -21,7 +21,7 @@ from orders.clients.inventory import (
 )
 from orders.payments.provider import Charge, PaymentProvider
 
-LATER = "2026-11-24T09:00:00Z"
+LATER = datetime(2026, 11, 24, 9, tzinfo=UTC)
 
 
 def a_variant(sku: str, **changes: Any) -> VariantSnapshot:  # noqa: ANN401 - fields of the snapshot
@@ -279,3 +279,14 @@ class MakeOrder(Protocol):
     """Makes orders the long way, through cart and checkout."""
 
     async def __call__(self, lines: Mapping[str, int], *, caller: Client | None = None) -> dict[str, Any]: ...
+
+
+class Probe(Protocol):
+    """The test's look into the outbox."""
+
+    async def events(self, *types: str, key: UUID | str | None = None) -> Sequence[Any]: ...
+
+
+async def told(probe: Probe, event_type: str, key: UUID | str) -> list[Any]:
+    """Return what was announced of one type about one aggregate, oldest first, as the type's own events."""
+    return list(await probe.events(event_type, key=key))

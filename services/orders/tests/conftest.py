@@ -17,6 +17,7 @@ from orders.payments.sandbox import SandboxPaymentProvider
 from orders.resources import Resources
 from orders.testing import (
     ADDRESS,
+    Client,
     FakeInventory,
     MakeOrder,
     MakeProduct,
@@ -103,7 +104,7 @@ async def _rates(api: Api) -> None:
 
 @pytest.fixture
 def make_product(deliver: Callable[..., Awaitable[UUID]]) -> MakeProduct:
-    """Let catalog announce a product of one variant, such as ``await make_product("MUG", prices=[…])``."""
+    """Let catalog announce a product of one variant: its SKU, then fields of the variant."""
 
     async def announce(sku: str, *, product: Mapping[str, Any] | None = None, **variant: Any) -> None:  # noqa: ANN401 - fields
         await deliver(ProductCreated(object=a_product(a_variant(sku, **variant), **(product or {})), changed=[]))
@@ -113,13 +114,13 @@ def make_product(deliver: Callable[..., Awaitable[UUID]]) -> MakeProduct:
 
 @pytest.fixture
 def make_shopper(api: Api, _rates: None) -> MakeShopper:
-    """Make a shopper, such as ``await make_shopper({"MUG": 2})``: a guest with a cart that has lines, address and shipping."""
+    """Make shoppers: SKU to units; guests unless told otherwise, with a cart that has address and shipping."""
 
     async def make(
         lines: Mapping[str, int] | None = None,
         *,
         ready: bool = True,
-        caller: Api | None = None,
+        caller: Client | None = None,
         **cart: Any,  # noqa: ANN401 - the body
     ) -> Shopper:
         started = await (caller or api).post("/v1/carts", json=cart)
@@ -142,9 +143,9 @@ def make_shopper(api: Api, _rates: None) -> MakeShopper:
 
 @pytest.fixture
 def make_order(make_shopper: MakeShopper) -> MakeOrder:
-    """Make an order, such as ``await make_order({"MUG": 2})``: the answer of its checkout."""
+    """Make orders: SKU to units; returns the answer of the checkout."""
 
-    async def make(lines: Mapping[str, int], *, caller: Api | None = None) -> dict[str, Any]:
+    async def make(lines: Mapping[str, int], *, caller: Client | None = None) -> dict[str, Any]:
         shopper = await make_shopper(lines, caller=caller)
         answer = await shopper.check_out()
         assert answer.status_code == 201, answer.text

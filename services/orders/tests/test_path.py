@@ -3,7 +3,7 @@
 from uuid import UUID
 
 from common.testing import Api, EventProbe
-from orders.testing import MakeProduct, MakeShopper
+from orders.testing import MakeProduct, MakeShopper, told
 
 
 async def test_a_product_becomes_an_order(
@@ -19,7 +19,7 @@ async def test_a_product_becomes_an_order(
     assert placed.status_code == 201, placed.text
     order = placed.json()
     assert order["number"].startswith("QM-")
-    [event] = await probe.events("order.placed", key=UUID(order["id"]))
+    [event] = await told(probe, "order.placed", UUID(order["id"]))
     assert event.data.object.model_dump(mode="json") == order
     for reader in (staff, shopper.api):
         assert (await reader.get(f"/v1/orders/{order['id']}")).json() == order

@@ -1,5 +1,7 @@
 """The tables of rates: replaced as a whole, by whoever saw what they replace."""
 
+from typing import Any
+
 import pytest
 
 from common.testing import Api
@@ -13,7 +15,7 @@ SHIPPING = {
         }
     ]
 }  # fmt: skip
-TABLES = [("/v1/tax-rates", TAX), ("/v1/shipping-rates", SHIPPING)]
+TABLES: list[tuple[str, dict[str, Any]]] = [("/v1/tax-rates", TAX), ("/v1/shipping-rates", SHIPPING)]
 
 
 @pytest.mark.parametrize(("path", "table"), TABLES)
@@ -62,7 +64,7 @@ BAD = [
 @pytest.mark.parametrize(("path", "change", "pointer"), BAD)
 async def test_bad_rates_are_pointed_at(staff: Api, path: str, change: dict[str, object], pointer: str) -> None:
     before = await staff.get(path)
-    table = {"rates": [dict(TABLES)[path]["rates"][0] | change]}  # type: ignore[index] # a table's own shape
+    table = {"rates": [dict(TABLES)[path]["rates"][0] | change]}
     refused = await staff.put(path, json=table, headers={"If-Match": before.headers["etag"]})
     assert refused.status_code == 422, refused.text
     assert pointer in [error["pointer"] for error in refused.json()["errors"]]
@@ -72,5 +74,5 @@ async def test_bad_rates_are_pointed_at(staff: Api, path: str, change: dict[str,
 async def test_two_rates_for_one_thing_are_refused(staff: Api) -> None:
     for path, table in TABLES:
         etag = (await staff.get(path)).headers["etag"]
-        doubled = {"rates": table["rates"] * 2}  # type: ignore[operator] # a list
+        doubled = {"rates": table["rates"] * 2}
         assert (await staff.put(path, json=doubled, headers={"If-Match": etag})).status_code == 422

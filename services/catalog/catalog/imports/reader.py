@@ -67,17 +67,13 @@ class RecordReader:
         place = 0  # of the next record's first line
         while place < len(lines):
             source = _Lines(lines, place)
-            for cells in csv.reader(source, delimiter=self._delimiter):
-                size = source.taken
-                if source.ran_out:
-                    if not final and size <= MAX_RECORD:
-                        return
-                    break
-                place = source.next
+            reader = csv.reader(source, delimiter=self._delimiter)
+            while (cells := _next_cells(reader)) and not source.ran_out:
+                place, size = source.next, source.taken
                 source.taken = 0
-                yield self._record(size, cells)
-            else:
-                return
+                yield self._record(size, cells[0])
+            if place >= len(lines) or (source.ran_out and not final and source.taken <= MAX_RECORD):
+                return  # all is read, or the last record goes on in what will be fed next
             size = len(lines[place])
             place += 1
             yield self._record(size, [], broken="a quote that opens in this row is never closed")
@@ -87,6 +83,14 @@ class RecordReader:
         self._start += size
         self._row += 1
         return record
+
+
+def _next_cells(reader: Iterator[list[str]]) -> list[list[str]]:
+    """Read one record; nothing at the end, or where a cell is larger than a record may be."""
+    try:
+        return [cells] if (cells := next(reader, None)) is not None else []
+    except csv.Error:
+        return []
 
 
 class _Lines:

@@ -232,7 +232,9 @@ class _Importer:
 
     async def _categories(self, uow: UnitOfWork, read: Sequence[ProductRows]) -> dict[tuple[str, ...], UUID]:
         """Find or make the categories of a batch; products whose category cannot be are refused."""
-        paths = sorted({rows.category for rows in read if isinstance(rows.category, tuple) and rows.category})
+        paths = list(
+            dict.fromkeys(rows.category for rows in read if isinstance(rows.category, tuple) and rows.category)
+        )
         try:
             return await ensure_paths(uow, paths)
         except TreeTooDeep as error:  # the reader bounds the depth: only a tree that was moved meanwhile gets here

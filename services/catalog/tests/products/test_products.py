@@ -71,7 +71,9 @@ async def test_drafts_cannot_be_asked_for_without_the_scope(api: Api) -> None:
     assert (await api.as_customer().get("/v1/products?status=draft")).status_code == 403
 
 
-async def test_a_product_of_no_channel_is_not_shown_to_the_public(api: Api, staff: Api, make_product: MakeProduct) -> None:
+async def test_a_product_of_no_channel_is_not_shown_to_the_public(
+    api: Api, staff: Api, make_product: MakeProduct
+) -> None:
     product = await make_product(channels=[])
     assert (await api.get(f"/v1/products/{product['id']}")).status_code == 404
     assert (await staff.get(f"/v1/products/{product['id']}")).status_code == 200
@@ -150,7 +152,9 @@ def _as_written(variant: Json) -> Json:
     return {name: value for name, value in variant.items() if name != "title"}
 
 
-async def test_variants_keep_their_ids_by_sku_and_by_id(staff: Api, make_product: MakeProduct, probe: EventProbe) -> None:
+async def test_variants_keep_their_ids_by_sku_and_by_id(
+    staff: Api, make_product: MakeProduct, probe: EventProbe
+) -> None:
     one, two = sku(), sku()
     product = await make_product(
         variants=[variant_body(sku=one, options={"Size": "S"}), variant_body(sku=two, options={"Size": "M"})]
@@ -190,10 +194,15 @@ async def test_two_variants_can_swap_their_skus(staff: Api, make_product: MakePr
         headers={"If-Match": '"1"'},
     )
     assert swapped.status_code == 200, swapped.text
-    assert [(each["id"], each["sku"]) for each in swapped.json()["variants"]] == [(first["id"], two), (second["id"], one)]
+    assert [(each["id"], each["sku"]) for each in swapped.json()["variants"]] == [
+        (first["id"], two),
+        (second["id"], one),
+    ]
 
 
-async def test_a_price_change_points_at_the_price_alone(staff: Api, make_product: MakeProduct, probe: EventProbe) -> None:
+async def test_a_price_change_points_at_the_price_alone(
+    staff: Api, make_product: MakeProduct, probe: EventProbe
+) -> None:
     product = await make_product()
     (variant,) = (_as_written(each) for each in product["variants"])
     await staff.patch(
@@ -234,9 +243,7 @@ async def test_a_sku_or_handle_of_another_product_is_refused(
     code = product["variants"][0]["sku"]
     taken = await staff.post("/v1/products", json=product_body(variants=[variant_body(), variant_body(sku=code)]))
     assert (taken.status_code, taken.json()["type"]) == (422, "/problems/invalid-input")  # same options twice
-    body = product_body(
-        variants=[variant_body(options={"Size": "S"}), variant_body(sku=code, options={"Size": "M"})]
-    )
+    body = product_body(variants=[variant_body(options={"Size": "S"}), variant_body(sku=code, options={"Size": "M"})])
     taken = await staff.post("/v1/products", json=body)
     assert (taken.status_code, taken.json()["type"]) == (409, "/problems/sku-taken")
     assert taken.json()["errors"][0]["pointer"] == "/variants/1/sku"
@@ -289,7 +296,10 @@ WRONG: list[tuple[Json, str]] = [
     ({"variants": [variant_body(sku="S1"), variant_body(sku="S1", options={})]}, "/variants/1/sku"),
     ({"variants": [variant_body(options={"A": "1"}), variant_body(options={"B": "1"})]}, "/variants/0/options"),
     ({"variants": [variant_body(options={"A": "1"}), variant_body(options={"A": "1"})]}, "/variants/1/options"),
-    ({"options": [{"name": "A", "values": ["1"]}], "variants": [variant_body(options={"A": "2"})]}, "/variants/0/options"),
+    (
+        {"options": [{"name": "A", "values": ["1"]}], "variants": [variant_body(options={"A": "2"})]},
+        "/variants/0/options",
+    ),
     ({"variants": [variant_body(options={"A": "1", "B": "1", "C": "1", "D": "1"})]}, "/variants/0/options"),
     ({"variants": [variant_body(sku=f"M{i}", options={"A": str(i)}) for i in range(2049)]}, "/variants"),
     ({"attributes": [{"name": "a", "type": "number", "value": "3"}]}, "/attributes/0"),
@@ -335,7 +345,9 @@ async def test_a_patch_that_would_break_the_product_is_refused_with_a_pointer(
 
 
 async def test_2048_variants_are_one_product_one_event_and_few_statements(
-    staff: Api, probe: EventProbe, statements: Any  # noqa: ANN401 - the fixture's own type is long
+    staff: Api,
+    probe: EventProbe,
+    statements: Any,  # noqa: ANN401 - the fixture's own type is long
 ) -> None:
     variants = [variant_body(sku=f"BIG-{i}", options={"A": str(i)}) for i in range(2048)]
     async with statements() as count:

@@ -6,8 +6,9 @@ from uuid import UUID
 from pydantic import BaseModel
 
 from common.http.client import ServiceClient, UpstreamProblem
+from common.problems import Unavailable
 
-NOT_FOUND = 404
+NEVER_WAS = "checkout-not-found"
 SECONDS = 2.0  # asked in the background, again a minute later: nobody waits for it
 
 CheckoutState = Literal["unknown", "running", "placed", "undone", "failed"]
@@ -39,9 +40,9 @@ class OrdersCheckouts:
         try:
             reply = await self._client.get(f"/internal/checkouts/{checkout_id}", timeout=SECONDS)
         except UpstreamProblem as refusal:
-            if refusal.status == NOT_FOUND:
+            if refusal.slug == NEVER_WAS:  # no other 404: a wrong address must not free what is paid for
                 return "unknown"
-            raise
+            raise Unavailable(f"Orders did not say how checkout {checkout_id} stands: {refusal}.") from refusal
         match reply.read(CheckoutReply).state:
             case "placed":
                 return "placed"

@@ -5,7 +5,7 @@ from uuid import UUID
 from common.http import Answer, RequiredIfMatch, Router, Uow, check_version, etag_of, problems
 from common.http.dependencies import PlainUow
 from common.pagination import Page, Paging
-from common.problems import Conflict, PreconditionFailed, PreconditionRequired, RequestInProgress
+from common.problems import PreconditionFailed, PreconditionRequired, RequestInProgress
 from inventory.dependencies import CanAdjust, CanRead, FromCatalog
 from inventory.locations.problems import LocationCodeTaken, LocationNotFound
 from inventory.locations.repository import LocationRepository
@@ -40,12 +40,15 @@ async def read_location(location_id: UUID, caller: CanRead, uow: PlainUow) -> An
 
 @router.patch(
     "/v1/locations/{location_id}",
-    responses=problems(LocationNotFound, LocationCodeTaken, PreconditionFailed, PreconditionRequired, Conflict),
+    responses=problems(LocationNotFound, LocationCodeTaken, PreconditionFailed, PreconditionRequired),
 )
 async def change_location(
     location_id: UUID, body: LocationChange, version: RequiredIfMatch, caller: CanAdjust, uow: PlainUow
 ) -> Answer[LocationView]:
-    """Change a location. Stock that lies at one which is no longer active stays there unsold."""
+    """Change a location.
+
+    Stock at one that is no longer active stays there, unsold.
+    """
     async with uow:
         repository = LocationRepository(uow)
         location = await repository.lock(location_id)

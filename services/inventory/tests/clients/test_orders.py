@@ -23,7 +23,7 @@ STATES: dict[str, CheckoutState] = {
     "failed": "failed",
 }
 CHECKOUTS = {uuid4(): state for state in STATES}
-BROKEN = uuid4()
+BROKEN, ELSEWHERE = uuid4(), uuid4()
 
 
 class NoKey:
@@ -38,11 +38,13 @@ async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> 
     """Answer one request as orders would."""
     path = (await reader.readuntil(b"\r\n\r\n")).split()[1].decode()
     checkout_id = UUID(path.rpartition("/")[2])
-    status, body = 404, {"type": "/problems/not-found"}
+    status, body = 404, {"type": "/problems/checkout-not-found"}
     if checkout_id in CHECKOUTS:
         status, body = 200, {"id": str(checkout_id), "state": CHECKOUTS[checkout_id], "more": "1"}
     elif checkout_id == BROKEN:
         status, body = 500, {"type": "/problems/internal-error"}
+    elif checkout_id == ELSEWHERE:
+        body = {"type": "/problems/not-found"}
     content = orjson.dumps(body)
     kind = "application/problem+json" if status >= 400 else "application/json"
     head = f"HTTP/1.1 {status} x\r\ncontent-type: {kind}\r\ncontent-length: {len(content)}\r\nconnection: close\r\n\r\n"
@@ -73,8 +75,9 @@ async def test_a_checkout_that_never_was_is_unknown(checkouts: Checkouts) -> Non
     assert await checkouts.state_of(uuid4()) == "unknown"
 
 
-async def test_an_orders_service_in_trouble_is_no_answer(checkouts: Checkouts) -> None:
+@pytest.mark.parametrize("checkout_id", [BROKEN, ELSEWHERE])
+async def test_trouble_or_a_404_of_someone_else_is_no_answer(checkouts: Checkouts, checkout_id: UUID) -> None:
     if isinstance(checkouts, FakeCheckouts):
         checkouts.away = True
     with pytest.raises(Unavailable):
-        await checkouts.state_of(BROKEN)
+        await checkouts.state_of(checkout_id)

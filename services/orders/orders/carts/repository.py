@@ -62,7 +62,9 @@ READ: Final = VIEW + f"FROM cart AS c JOIN channel AS h ON h.id = c.channel WHER
 CREATE: Final = (
     """
 WITH changed AS (
-    INSERT INTO cart (id, token_hash, customer_id, channel, currency, country, email, created_at, updated_at, expires_at)
+    INSERT INTO cart (
+        id, token_hash, customer_id, channel, currency, country, email, created_at, updated_at, expires_at
+    )
     SELECT $1::uuid, $2::text, $3::uuid, h.id, coalesce($6::text, h.currency), $7::text, $8::text, $4, $4,
         $4::timestamptz + interval '30 days'
     FROM channel AS h WHERE h.id = $5::text

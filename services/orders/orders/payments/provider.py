@@ -31,8 +31,10 @@ class CaptureRefusedError(Exception):
 class PaymentProvider(Protocol):
     """Moves money. Each call ends in the time that its caller allows."""
 
-    method: str
-    """What a checkout's ``payment.method`` names it by."""
+    @property
+    def method(self) -> str:
+        """What a checkout's ``payment.method`` names it by."""
+        ...
 
     def understands(self, token: str) -> bool:
         """Tell whether ``token`` has the form of this provider's tokens, without asking it."""

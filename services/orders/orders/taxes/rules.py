@@ -7,6 +7,8 @@ from typing import Literal
 from common.money import allocate, round_half_away
 
 FULL = 10_000  # basis points in 100 %
+EXEMPT = "exempt"
+"""The class of goods that no tax is due on. It needs no rate of its own, but its destination must be known."""
 
 Rounding = Literal["line", "total"]
 
@@ -42,10 +44,14 @@ def tax_on(amount: int, basis_points: int, *, included: bool) -> int:
 
 
 def rate_for(rates: Sequence[Rate], *, region: str | None, tax_class: str) -> int | None:
-    """Basis points for a class: the region's own rate before the country's; None where the table has neither."""
+    """Basis points for a class: the region's own rate before the country's; None where the table has neither.
+
+    ``rates`` are those of the destination's country; none at all means that the shop does not know it.
+    """
     found: Mapping[str | None, int] = {rate.region: rate.basis_points for rate in rates if rate.tax_class == tax_class}
     own = found.get(region) if region is not None else None
-    return own if own is not None else found.get(None)
+    rate = own if own is not None else found.get(None)
+    return 0 if rate is None and tax_class == EXEMPT and rates else rate
 
 
 def tax_order(lines: Sequence[tuple[int, int]], shipping: int, *, included: bool, rounding: Rounding = "line") -> Taxed:

@@ -12,7 +12,7 @@ from common.database import Database
 from common.events.contracts.catalog import ProductDeleted, ProductUpdated
 from common.money import Money
 from common.testing import Api, EventProbe, TestClock
-from orders.testing import ADDRESS, MakeProduct, MakeShopper, Shopper, a_product, a_variant
+from orders.testing import ADDRESS, MakeProduct, MakeShopper, Shopper, a_product, a_variant, told
 
 Deliver = Callable[..., Awaitable[UUID]]
 RunSweep = Callable[[str], Awaitable[int]]
@@ -235,17 +235,17 @@ async def test_a_quiet_cart_is_announced_once_a_quiet_period(
     cart_id = UUID(shopper.cart_id)
     clock.advance(timedelta(seconds=59))
     await run_sweep("announce-quiet-carts")
-    assert await probe.events("cart.updated", key=cart_id) == []
+    assert await told(probe, "cart.updated", cart_id) == []
     await shopper.add("QUIET")  # not quiet after all
     clock.advance(timedelta(seconds=59))
     await run_sweep("announce-quiet-carts")
-    assert await probe.events("cart.updated", key=cart_id) == []
+    assert await told(probe, "cart.updated", cart_id) == []
 
     clock.advance(timedelta(seconds=1))
     await run_sweep("announce-quiet-carts")
     await run_sweep("announce-quiet-carts")
 
-    [event] = await probe.events("cart.updated", key=cart_id)
+    [event] = await told(probe, "cart.updated", cart_id)
     assert event.data.object.lines[0].quantity == 2
     assert event.data.changed == ["/lines", "/subtotal"]
     line = (await shopper.cart())["lines"][0]["id"]
@@ -253,7 +253,7 @@ async def test_a_quiet_cart_is_announced_once_a_quiet_period(
         await shopper.api.patch(f"{shopper.path}/lines/{line}", json={"quantity": quantity})
     clock.advance(timedelta(seconds=61))
     await run_sweep("announce-quiet-carts")
-    assert len(await probe.events("cart.updated", key=cart_id)) == 1
+    assert len(await told(probe, "cart.updated", cart_id)) == 1
 
 
 async def test_an_ordered_cart_is_not_announced(
@@ -264,7 +264,7 @@ async def test_an_ordered_cart_is_not_announced(
     assert (await shopper.check_out()).status_code == 201
     clock.advance(timedelta(seconds=61))
     await run_sweep("announce-quiet-carts")
-    assert await probe.events("cart.updated", key=UUID(shopper.cart_id)) == []
+    assert await told(probe, "cart.updated", UUID(shopper.cart_id)) == []
 
 
 async def test_a_cart_ends_after_30_days_without_a_change(
@@ -282,6 +282,7 @@ async def test_a_cart_ends_after_30_days_without_a_change(
     await run_sweep("expire-carts")
     async with database.acquire() as connection:
         row = await connection.fetchrow("SELECT * FROM cart WHERE id = $1", UUID(shopper.cart_id))
+    assert row is not None
     assert (row["state"], row["email"], row["shipping_address"]) == ("expired", None, None)
 
 

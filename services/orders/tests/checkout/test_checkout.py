@@ -23,6 +23,7 @@ from orders.testing import (
     WatchedPayments,
     away,
     killed,
+    told,
 )
 
 RunSweep = Callable[[str], Awaitable[int]]
@@ -151,7 +152,7 @@ async def test_a_declined_card_leaves_no_order_and_no_hold(
     assert inventory.held("DECLINED") == 0
     assert await orders_of(staff, shopper) == []
     [checkout] = await checkouts_of(database, shopper)
-    assert await probe.events("order.placed", key=checkout["id"]) == []
+    assert await told(probe, "order.placed", checkout["id"]) == []
     assert (await shopper.cart())["state"] == "open"
     again = await shopper.check_out("decline", key="declined", **mine(shopper))
     assert (again.status_code, again.content) == (402, refused.content)
@@ -276,7 +277,7 @@ async def test_a_checkout_whose_process_died_is_brought_to_its_end(
     if outcome == "placed":
         assert charge["state"] == "authorised"
         assert [order["id"] for order in placed] == [str(checkout["id"])] == [again.json()["id"]]
-        assert len(await probe.events("order.placed", key=checkout["id"])) == 1
+        assert len(await told(probe, "order.placed", checkout["id"])) == 1
         assert again.headers["idempotency-replayed"] == "true"
     else:
         assert charge["state"] == "voided"
@@ -533,7 +534,7 @@ async def test_a_customer_known_from_the_token_has_the_order(
     order = (await (await make_shopper({"REGISTERED": 1}, caller=customer)).check_out()).json()
 
     assert order["customer_id"] == str(customer_id)
-    [event] = await probe.events("customer.registered", key=customer_id)
+    [event] = await told(probe, "customer.registered", customer_id)
     assert event.data.object.email == "grace@example.com"
     assert [each["id"] for each in (await customer.get("/v1/orders")).json()["items"]] == [order["id"]]
 

@@ -12,7 +12,7 @@ from common.invariants import run_invariants
 from common.testing import Api, EventProbe, TestClock
 from orders.invariants import INVARIANTS
 from orders.ordering.models import TRANSITIONS
-from orders.testing import MakeOrder, MakeProduct, MakeShopper
+from orders.testing import MakeOrder, MakeProduct, MakeShopper, told
 
 RunJobs = Callable[[], Awaitable[None]]
 
@@ -79,7 +79,8 @@ async def test_filters_and_pages(staff: Api, make_product: MakeProduct, make_sho
         placed[2]["id"],
         placed[1]["id"],
     ]
-    pages, after = [], {}
+    pages: list[list[str]] = []
+    after: dict[str, str] = {}
     while True:
         page = (await staff.get("/v1/orders", params={"email": email, "limit": "2"} | after)).json()
         pages.append([order["id"] for order in page["items"]])
@@ -116,12 +117,13 @@ async def test_a_cancelled_order_gives_the_payment_back(
     assert cancelled.status_code == 200, cancelled.text
     document = cancelled.json()
     assert (document["status"], document["payment_status"]) == ("cancelled", "voided")
-    [event] = await probe.events("order.cancelled", key=UUID(order["id"]))
+    [event] = await told(probe, "order.cancelled", UUID(order["id"]))
     assert (event.data.reason, event.data.object.model_dump(mode="json")) == ("ordered twice", document)
     assert event.data.changed == ["/status", "/payment_status", "/cancelled_at", "/cancellation_reason"]
     await run_jobs()
     async with database.acquire() as connection:
         charge = await connection.fetchrow("SELECT state FROM sandbox_charge WHERE key = $1", UUID(order["id"]))
+    assert charge is not None
     assert charge["state"] == "voided"
     again = await me.post(f"/v1/orders/{order['id']}/cancel")
     assert (again.status_code, again.json()["type"]) == (409, "/problems/illegal-transition")

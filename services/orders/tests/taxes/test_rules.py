@@ -83,3 +83,10 @@ def test_a_regions_rate_goes_before_the_countrys() -> None:
     assert rate_for(rates, region=None, tax_class="standard") == 0
     assert rate_for(rates, region="CA", tax_class="reduced") is None
     assert rate_for([], region=None, tax_class="standard") is None
+
+
+def test_exempt_goods_need_no_rate_but_a_known_country() -> None:
+    known = [Rate(None, "standard", 1900)]
+    assert rate_for(known, region=None, tax_class="exempt") == 0
+    assert rate_for([*known, Rate(None, "exempt", 100)], region=None, tax_class="exempt") == 100
+    assert rate_for([], region=None, tax_class="exempt") is None

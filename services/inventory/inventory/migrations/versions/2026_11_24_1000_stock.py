@@ -172,9 +172,10 @@ CREATE TABLE known_sku (
 
 PRODUCTS_OF_SKU = "CREATE INDEX ix_known_sku_sku ON known_sku (sku)"
 
-# All lines or none, in one round trip; each SKU stands in one line. Levels are taken in the order of their SKU, one for each SKU, so that two
-# checkouts that want the same things in another order wait for each other and never in a circle. What could not be
-# held comes back as 'short', and the caller rolls back; a reservation that is there already comes back as it stands.
+# All lines or none, in one round trip; each SKU stands in one line. Levels are taken in the order of their SKU, one for
+# each SKU, so that two checkouts that want the same things in another order wait for each other and never in a circle.
+# What could not be held comes back as 'short', and the caller rolls back; a reservation that is there already comes
+# back as it stands.
 RESERVE_STOCK = """
 CREATE FUNCTION reserve_stock(
     wanted_id uuid, skus text[], quantities bigint[], now_at timestamptz, ends_at timestamptz
