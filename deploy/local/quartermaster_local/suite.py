@@ -63,6 +63,9 @@ def environment_of(service: str, addresses: Addresses, secrets: SecretStore) -> 
     }
     for variable, callee in _CALLS.get(service, {}).items():
         environment[variable] = addresses.url(callee)
+    if service == GATEWAY:
+        environment["GATEWAY_PUBLIC_URL"] = addresses.url(GATEWAY)
+        environment["GATEWAY_MAILBOX_URL"] = f"http://{LOOPBACK}:{addresses.mailbox}"
     if service == "notifications":
         environment["NOTIFICATIONS_SMTP_URL"] = f"smtp://{LOOPBACK}:{addresses.smtp}"
         environment["NOTIFICATIONS_MAIL_FROM"] = os.environ.get("NOTIFICATIONS_MAIL_FROM", MAIL_FROM)

@@ -128,6 +128,7 @@ async def _serve_http(service: Service, settings: ServiceSettings, runtime: Runt
         log_config=None,
         access_log=False,
         server_header=False,
+        proxy_headers=False,  # who asks is told by the token, not by a header that anyone may send
         timeout_graceful_shutdown=HTTP_DRAIN_SECONDS,
         timeout_keep_alive=75,  # longer than the gateway keeps an idle connection, so that it is the one to close
     )

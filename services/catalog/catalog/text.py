@@ -34,8 +34,8 @@ def fold(text: str) -> str:
     """Forget case and accents: what people mean by the same word."""
     if text.isascii():
         return text.lower()
-    decomposed = unicodedata.normalize("NFKD", text.casefold())
-    return "".join(character for character in decomposed if not unicodedata.combining(character))
+    decomposed = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
+    return "".join(character for character in decomposed if not unicodedata.combining(character)).casefold()
 
 
 def words_of(text: str, *, most: int) -> list[str]:

@@ -15,6 +15,7 @@ class Caller:
     """The verified principal of a request.
 
     ``cart`` is the SHA-256 (hex) of a Cart-Token that came along; only orders can tell whether it fits a cart.
+    ``personal_data`` is False for roles that read figures and orders but not who the people are: views leave it out.
     """
 
     subject: str | None = None
@@ -24,6 +25,7 @@ class Caller:
     cart: str | None = None
     email: str | None = None
     name: str | None = None
+    personal_data: bool = True
 
     def has(self, scope: str) -> bool:
         """Tell whether ``scope`` was granted."""

@@ -101,6 +101,7 @@ def _caller_of(claims: Mapping[str, Any], *, signed_by: str) -> Caller:
         cart=claims.get("cart"),
         email=claims.get("email"),
         name=claims.get("name"),
+        personal_data=claims.get("personal_data", True) is not False,
     )
 
 

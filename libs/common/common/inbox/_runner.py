@@ -136,8 +136,8 @@ class ConsumerRunner:
                 await self._consume()
             except asyncio.CancelledError:
                 if is_being_cancelled():
-                    raise
-                self._tell_once(ConsumerWedged("aiokafka cancelled its own start"))
+                    raise  # else aiokafka, closing itself, has cancelled a future that we waited for
+                self._tell_once(ConsumerWedged("aiokafka cancelled a wait of ours"))
             except Exception as error:  # noqa: BLE001 - whatever ended this consumer, the group goes on with a new one
                 self._tell_once(error)
             await self._pause(self._times.restart)
@@ -176,8 +176,6 @@ class ConsumerRunner:
             committing = asyncio.create_task(self._commit(session))
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
-                if task.cancelled():  # aiokafka cancels futures that others wait for
-                    raise ConsumerWedged("aiokafka cancelled a wait of ours")
                 task.result()
         finally:
             for task in tasks:

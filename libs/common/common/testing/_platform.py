@@ -50,6 +50,20 @@ class Platform:
         self._stack.callback(server.stop)
         return server
 
+    def restart_postgres(self) -> None:
+        """Stop the server and start it on the same data and port, as an upgrade would; never a shared one."""
+        before = self.postgres_process
+        before.stop()
+        after = Postgres.start(
+            self._folder / "postgres",
+            superuser_password=urlsplit(before.dsn()).password or "",
+            port=before.port,
+            fsync=False,
+            settings=POSTGRES_SETTINGS,
+        )
+        self._stack.callback(after.stop)
+        self.postgres_process = after
+
     @cached_property
     def kafka_process(self) -> Kafka:
         """The broker itself, for drills that stop it; never a shared one."""

@@ -9,6 +9,7 @@ from uuid import UUID
 
 import pytest
 import pytest_asyncio
+import structlog
 from fastapi import FastAPI
 
 from common.database import Database, uuid7
@@ -25,6 +26,18 @@ from common.testing._statements import StatementCount, StatementCounter
 
 JOBS_DEADLINE_SECONDS = 20.0
 DUE_JOBS = "SELECT count(*) FROM pgqueuer WHERE status IN ('queued', 'picked') AND execute_after <= clock_timestamp()"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Log through the standard library, which pytest captures; structlog's default prints local variables."""
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.format_exc_info,
+            structlog.processors.KeyValueRenderer(key_order=["event"]),
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+    )
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

@@ -14,10 +14,10 @@ from typing import Any, Self
 
 import asyncpg
 import httpx2
-from quartermaster_local.processes import LOOPBACK, Child, free_port
 
 from common.testing._keys import NAMES, Keyring
 from common.testing._platform import Platform
+from quartermaster_local.processes import LOOPBACK, Child, free_port
 
 READY_SECONDS = 60.0
 WAIT_SECONDS = 30.0
@@ -130,10 +130,10 @@ class Suite:
         output, _ = await process.communicate(stdin)
         return process.returncode or 0, output.decode()
 
-    async def start(self, *names: str) -> None:
-        """Start services and wait until they are ready."""
+    async def start(self, *names: str, roles: str | None = None) -> None:
+        """Start services, with some of their roles alone where ``roles`` names them; wait until they are ready."""
         for name in names:
-            self._spawn(name, ["-m", name, "serve"])
+            self._spawn(name, ["-m", name, "serve", *(["--roles", roles] if roles is not None else [])])
         await asyncio.gather(*(self.wait_ready(name) for name in names))
 
     def kill(self, name: str) -> None:
@@ -143,6 +143,10 @@ class Suite:
     async def stop(self, name: str) -> None:
         """Stop a service as a deploy would."""
         await asyncio.to_thread(self._children[name].stop, timeout_seconds=25)
+
+    def service_token(self, name: str, audience: str) -> str:
+        """Sign what the service ``name`` would say of itself."""
+        return self._keyring.service_token(name, audience)
 
     def pids(self) -> dict[str, int]:
         """Return the processes of the services."""

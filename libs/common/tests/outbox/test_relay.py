@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from structlog.testing import capture_logs
 
 from common.database import uuid7
 from common.events import NOTIFICATIONS_MESSAGE
@@ -162,8 +163,14 @@ async def test_a_refusal_by_the_broker_itself_is_pinned_on_the_right_aggregate(b
     await bus.publish(1, key=stuck)
     await bus.rows("UPDATE outbox SET value = $1 WHERE key = $2", bytes(2_000_000), stuck)
     free = await bus.publish(100)
-    async with bus.running(relay(bus)):
-        await bus.until_rows("SELECT FROM outbox WHERE published_at IS NOT NULL", count=100)
+    with capture_logs() as logs:
+
+        async def refused() -> bool:
+            return {entry["key"] for entry in logs if entry["event"] == "relay.event_refused"} == {str(stuck)}
+
+        async with bus.running(relay(bus)):
+            await bus.until_rows("SELECT FROM outbox WHERE published_at IS NOT NULL", count=100)
+            await bus.until(refused)
     assert await bus.value("SELECT published_at FROM outbox WHERE key = $1", stuck) is None
     assert {key for key, _ in await bus.on_topic(NOTIFICATIONS_MESSAGE)} == set(free)
 

@@ -1,5 +1,6 @@
 """Use cases of products. Each works in the transaction of the unit of work that it is given."""
 
+import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +18,8 @@ from common.events import EventTooLargeError
 from common.events.contracts.catalog import ProductCreated, ProductDeleted, ProductSnapshot, ProductUpdated
 from common.http import check_version
 from common.problems import FieldError, InvalidInput
+
+YIELD_EVERY = 20  # products; an import saves a hundred at once, and other requests wait for the loop
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +96,10 @@ async def save_changes(
         documents = await repository.save(changes, known)
     except asyncpg.UniqueViolationError as error:
         raise _taken(error) from error
-    for change in changes:
+    for place, change in enumerate(changes):
         _announce(uow, change, projection.snapshot_of(documents[change.after.id], change.after))
+        if place % YIELD_EVERY == YIELD_EVERY - 1:
+            await asyncio.sleep(0)
     return documents
 
 

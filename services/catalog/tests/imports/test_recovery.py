@@ -138,12 +138,17 @@ async def test_a_process_that_is_to_stop_hands_the_import_back(
 async def test_memory_does_not_grow_with_the_file(upload: Upload, runtime: Runtime, database: Database) -> None:
     peaks = []
     for times in (1, 20):
-        import_id = await received(upload, generated(150 * times, word=f"flat{times}", variants=2))
+        content = generated(150 * times, word=f"flat{times}", variants=2)
+        assert times == 1 or len(content) > 1 << 20  # more than one chunk of the file
+        import_id = await received(upload, content)
         tracemalloc.start()
         try:
             await import_file(ImportFile(import_id=import_id), run_of(runtime, database))
             peaks.append(tracemalloc.get_traced_memory()[1])
         finally:
             tracemalloc.stop()
+        found = await read_import(database.uow(), import_id)
+        assert found is not None
+        assert (found.rows, found.created, found.failed) == (300 * times, 150 * times, 0)
     small, large = peaks
     assert large < small * 1.5 + 4 * (1 << 20), f"{small} bytes for the small file, {large} for twenty times as much"

@@ -1,5 +1,6 @@
 """Products over HTTP: what is made, read, changed and taken away, and who is told."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 from uuid import uuid4
@@ -252,6 +253,16 @@ async def test_a_sku_or_handle_of_another_product_is_refused(
     free = await make_product(title="First of its name")
     assert free["handle"] == "first-of-its-name-2"
     assert len(await probe.events(key=free["id"])) == 1
+
+
+async def test_of_many_who_want_one_sku_at_once_one_gets_it(staff: Api, database: Database) -> None:
+    code = sku()
+    bodies = [product_body(title=f"Racer {place}", variants=[variant_body(sku=code)]) for place in range(8)]
+    answers = await asyncio.gather(*[staff.post("/v1/products", json=body) for body in bodies])
+    kinds = sorted((answer.status_code, answer.json().get("type")) for answer in answers)
+    assert kinds == [(201, None), *[(409, "/problems/sku-taken")] * 7]
+    async with database.acquire() as connection:
+        assert await connection.fetchval("SELECT count(*) FROM variant WHERE sku = $1", code) == 1
 
 
 async def test_the_same_key_makes_one_product(staff: Api) -> None:

@@ -13,6 +13,7 @@ from typing import Final
 from common.auth import LIFETIME_SECONDS, TokenSigner
 from common.problems import BadRequest, Unauthenticated
 from gateway.tokens.access import AccessTokens, Principal
+from gateway.users.roles import WITHOUT_PERSONAL_DATA
 
 REUSED_SECONDS: Final = 30
 CACHED: Final = 8192
@@ -79,8 +80,8 @@ class InternalTokens:
         return self._signer.token(service)
 
 
-def _claims_of(identity: Identity) -> dict[str, str]:
-    claims = {"kind": "anonymous"}
+def _claims_of(identity: Identity) -> dict[str, str | bool]:
+    claims: dict[str, str | bool] = {"kind": "anonymous"}
     principal = identity.principal
     if principal is not None:
         claims = {
@@ -90,6 +91,8 @@ def _claims_of(identity: Identity) -> dict[str, str]:
             "email": principal.email,
             "name": principal.name,
         }
+        if principal.role in WITHOUT_PERSONAL_DATA:
+            claims["personal_data"] = False
         if principal.customer_id is not None:
             claims["customer_id"] = principal.customer_id
     if identity.cart is not None:

@@ -36,6 +36,9 @@ def _of(*resources: str) -> tuple[str, ...]:
     return tuple(scope for scope in SCOPES if scope.partition(":")[0] in resources)
 
 
+WITHOUT_PERSONAL_DATA: Final = frozenset({"analyst"})
+"""Roles that read orders and messages, but not who the people are."""
+
 SCOPES_OF: Final[dict[str, tuple[str, ...]]] = {
     "customer": (),
     "partner": ("events:subscribe",),

@@ -1,5 +1,6 @@
 """What the messages' route takes and answers."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Annotated
 from uuid import UUID
@@ -7,9 +8,11 @@ from uuid import UUID
 from fastapi import Query
 from pydantic import AwareDatetime, BaseModel, Field
 
+from common.auth import Caller
 from notifications.mails.models import Message, Status
 from notifications.mails.repository import Filters
 
+WITHHELD = "withheld"
 EARLIEST, LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)  # what fits in any time zone
 
 
@@ -50,6 +53,17 @@ class MessageView(BaseModel):
     created_at: datetime
     sent_at: datetime | None = Field(description="When the mail server took it.")
     error: str | None = Field(description="What the last failed attempt met; null once it is sent.")
+
+    @classmethod
+    def seen_by(cls, caller: Caller) -> Callable[[Message], "MessageView"]:
+        """Return how ``caller`` sees messages: whole, or without who the people are."""
+        return cls.of if caller.personal_data else cls.without_personal_data
+
+    @classmethod
+    def without_personal_data(cls, message: Message) -> "MessageView":
+        """Show that a message was sent, not to whom and what it said; the server's words can quote the address."""
+        withheld = {"recipient": WITHHELD, "body_text": WITHHELD}
+        return cls.of(message).model_copy(update=withheld | ({"error": WITHHELD} if message.error else {}))
 
     @classmethod
     def of(cls, message: Message) -> "MessageView":

@@ -123,3 +123,20 @@ async def test_messages_are_for_those_who_may_read_them(api: Api) -> None:
     assert (await api.as_anonymous().get("/v1/messages")).status_code == 401
     assert (await api.as_user(scopes="orders:read").get("/v1/messages")).status_code == 403
     assert (await api.as_customer().get("/v1/messages")).status_code == 403
+
+
+async def test_an_analyst_sees_that_mail_was_sent_not_to_whom(
+    deliver: Deliver, run_jobs: RunJobs, mail_server: MailServer, api: Api
+) -> None:
+    """Roles without personal data read how mails fare, neither address nor text."""
+    placed = order_event(OrderPlaced, number="3077")
+    await deliver(placed)
+    await run_jobs()
+    analyst = api.as_user(scopes="messages:read", personal_data=False)
+
+    answer = await analyst.get(f"/v1/messages?order_id={placed.object.id}")
+
+    (item,) = answer.json()["items"]
+    assert (item["status"], item["recipient"], item["body_text"]) == ("sent", "withheld", "withheld")
+    assert placed.object.email not in answer.text
+    assert (await analyst.get(f"/v1/messages?recipient={placed.object.email}")).status_code == 403

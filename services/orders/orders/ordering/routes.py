@@ -5,7 +5,7 @@ from uuid import UUID
 from common.auth import Anyone, SignedIn
 from common.http import Answer, PlainUow, Router, Uow, etag_of, problems
 from common.pagination import Page, Paging
-from common.problems import InvalidCursor
+from common.problems import Forbidden, InvalidCursor
 from orders.ordering import service
 from orders.ordering.problems import AlreadyShipped, IllegalTransition, OrderNotFound
 from orders.ordering.schemas import Cancellation, Filters, OrderView
@@ -16,15 +16,17 @@ router = Router(prefix="/v1/orders", tags=["orders"])
 @router.get("", responses=problems(InvalidCursor))
 async def list_orders(filters: Filters, page: Paging, caller: SignedIn, uow: PlainUow) -> Answer[Page[OrderView]]:
     """List orders, the newest first."""
+    if filters.email is not None and not caller.personal_data:
+        raise Forbidden("This role sees no personal data, so it cannot look for an e-mail address either.")
     found = await service.list_orders(uow, filters, page, by=caller)
-    return uow.answer(found.map(OrderView.of))
+    return uow.answer(found.map(OrderView.seen_by(caller)))
 
 
 @router.get("/{order_id}", responses=problems(OrderNotFound))
 async def read_order(order_id: UUID, caller: Anyone, uow: PlainUow) -> Answer[OrderView]:
     """Read an order."""
     order = await service.read_order(uow, order_id, by=caller)
-    return uow.answer(OrderView.of(order), headers={"ETag": etag_of(order.version)})
+    return uow.answer(OrderView.seen_by(caller)(order), headers={"ETag": etag_of(order.version)})
 
 
 @router.post("/{order_id}/cancel", responses=problems(OrderNotFound, AlreadyShipped, IllegalTransition))

@@ -1,16 +1,20 @@
 """Orders as they travel: in the words of their events, so that a reader of both learns one language."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
 from fastapi import Depends, Query
 from pydantic import AfterValidator, AwareDatetime
 
-from common.events.contracts.orders import OrderSnapshot
+from common.auth import Caller
+from common.events.contracts.orders import Address, OrderSnapshot
 from orders.ordering.models import Order
 from orders.words import Body, LongText
+
+WITHHELD: Final = "withheld"
 
 
 class OrderView(OrderSnapshot):
@@ -20,6 +24,28 @@ class OrderView(OrderSnapshot):
     def of(cls, order: Order) -> "OrderView":
         """Show an order."""
         return cls(**order.document())
+
+    @classmethod
+    def seen_by(cls, caller: Caller) -> Callable[[Order], "OrderView"]:
+        """Return how ``caller`` sees orders: whole, or without who the people are."""
+        return cls.of if caller.personal_data else cls.without_personal_data
+
+    @classmethod
+    def without_personal_data(cls, order: Order) -> "OrderView":
+        """Show what an order was, not whose: of the addresses only the country and the region are left."""
+        return cls(
+            **order.document()
+            | {
+                "email": WITHHELD,
+                "shipping_address": _without_name(order.shipping_address),
+                "billing_address": _without_name(order.billing_address),
+            }
+        )
+
+
+def _without_name(address: Mapping[str, Any]) -> Address:
+    withheld = dict.fromkeys(("name", "line1", "city", "postal_code"), WITHHELD)
+    return Address(**dict(address) | withheld | {"line2": None})
 
 
 class Cancellation(Body):

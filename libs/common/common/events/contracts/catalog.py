@@ -31,7 +31,7 @@ class ProductAttribute(ContractModel):
     """A typed property that all variants share."""
 
     name: str
-    type: Annotated[str, known_values("text", "number", "boolean", "date")]
+    type: Annotated[str, known_values("text", "number", "boolean", "choice")]
     value: JsonValue = Field(description="In the JSON form of its type; a date is `YYYY-MM-DD`.")
 
 

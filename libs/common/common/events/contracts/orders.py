@@ -223,7 +223,7 @@ class CustomerSnapshot(Snapshot):
 
     email: Annotated[str, pii()]
     name: Annotated[str | None, pii()]
-    registered: bool = Field(description="False: a guest. True: the id is that of the login as well.")
+    registered: bool = Field(description="True: the id is that of the login as well.")
     locale: str | None = Field(description="BCP 47, such as `de-DE`; None: the shop's own.")
     version: int
 
@@ -237,7 +237,7 @@ class CustomerEvent(EventContract):
 
 
 class CustomerRegistered(CustomerEvent):
-    """A customer is known for the first time: by registering, or as a guest by the first order."""
+    """A customer is known for the first time. Guests are none: their orders carry an e-mail and no customer."""
 
     type: ClassVar[str] = "customer.registered"
 

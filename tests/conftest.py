@@ -1,0 +1,33 @@
+"""One shop for all journeys, and a note of every event type that the run has announced.
+
+``SEEN_EVENTS_FILE`` names a file into which the types are written at the end, one a line.
+"""
+
+import os
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from common.testing import Keyring, Platform
+from tests.shop import Shop, open_shop
+
+
+@pytest.fixture(scope="session")
+def seen_events() -> Iterator[set[str]]:
+    """Collects the types that reached the broker; written down when every shop is closed."""
+    seen: set[str] = set()
+    yield seen
+    if target := os.environ.get("SEEN_EVENTS_FILE"):
+        Path(target).write_text("".join(f"{each}\n" for each in sorted(seen)), encoding="utf-8")
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def shop(
+    platform: Platform, keyring: Keyring, tmp_path_factory: pytest.TempPathFactory, seen_events: set[str]
+) -> AsyncIterator[Shop]:
+    """A shop that every journey walks through; nothing in it is stopped for longer than one test."""
+    settings = {"ORDERS_PAYMENT_TIMEOUT_SECONDS": "3"}
+    async with open_shop(platform, keyring, tmp_path_factory.mktemp("shop"), seen_events, settings=settings) as opened:
+        yield opened
