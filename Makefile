@@ -11,13 +11,15 @@ T ?=
 VENV := .venv/bin
 COMPOSE := docker compose
 PACKAGES := $(patsubst %/__init__.py,%,$(wildcard libs/*/*/__init__.py deploy/*/*/__init__.py services/*/*/__init__.py))
+TOOLS := $(patsubst tools/%/__init__.py,%,$(wildcard tools/*/__init__.py))
+TYPED_FOLDERS := $(wildcard libs/*/tests deploy/*/tests services/*/tests) $(sort $(dir $(wildcard tests/*/*.py))) tools/openapi
 COMPILE = $(VENV)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--custom-compile-command "make lock" --exclude-newer \
 	$$($(VENV)/python -c "import datetime as d; print(d.datetime.now(d.timezone.utc).date() - d.timedelta(days=7))")
 export PORT DATA_DIR
 
 .DEFAULT_GOAL := help
-.PHONY: help install run demo test verify check up down env lock guards smoke format lint types clean
+.PHONY: help install run demo test verify check accept up down env lock guards smoke format lint types generated clean
 
 help:  ## Print this.
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,13 +34,16 @@ demo: install  ## Play an order from import to figures against a running suite (
 	@$(VENV)/python -m quartermaster_demo $(if $(GATEWAY),--gateway $(GATEWAY))
 
 test: install  ## Run the tests (T=path for a part).
-	@$(VENV)/python -m pytest $(T)
+	@$(VENV)/python -m pytest $(if $(T),$(T),--numprocesses 2 --dist loadgroup)
 
 verify: install  ## Ask every service, and all together, whether what must hold does hold.
 	@$(VENV)/python -m tools.verify --services
 
 check: install  ## To the letter what CI runs.
 	@PYTHON=$(PYTHON) .ci/run
+
+accept:  ## Play what "done" means on a fresh clone in an empty folder.
+	@PYTHON=$(PYTHON) tools/accept
 
 up: env  ## Run the suite in containers.
 	$(COMPOSE) up --detach --build --wait
@@ -63,14 +68,22 @@ format: install  ## Format the code.
 	@$(VENV)/ruff format .
 	@$(VENV)/ruff check --fix-only --quiet .
 
-lint: install  ## Style and import boundaries.
+lint: install  ## Style, import boundaries, house rules.
 	@$(VENV)/ruff check .
 	@$(VENV)/ruff format --check .
 	@$(VENV)/lint-imports
+	@$(VENV)/python -m tools.lint
 
 types: install  ## mypy, strict: the packages, then each test folder (their modules share names).
-	@$(VENV)/mypy $(foreach folder,$(PACKAGES),-p $(notdir $(folder)))
-	@for folder in $(wildcard libs/*/tests deploy/*/tests services/*/tests tests/*/); do $(VENV)/mypy $$folder || exit 1; done
+	@$(VENV)/mypy $(foreach folder,$(PACKAGES),-p $(notdir $(folder))) $(foreach folder,$(TOOLS),-p tools.$(folder))
+	@for folder in $(TYPED_FOLDERS); do $(VENV)/mypy $$folder || exit 1; done
+
+generated: install  ## Make anew what is generated and checked in (CHECK=--check only looks).
+	@$(VENV)/python tools/openapi/generate.py $(CHECK)
+	@$(VENV)/python -m common.events.generate $(CHECK)
+	@$(VENV)/python -m tools.verify.consumers $(CHECK)
+	@$(VENV)/python -m tools.settings_page $(CHECK)
+	@$(VENV)/python deploy/demo/make_shop.py $(CHECK)
 
 clean:  ## Remove .venv, caches and build leftovers; data stays.
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build dist

@@ -6,6 +6,8 @@ Events are read from the services themselves, so the picture cannot tell of othe
 Colours change with the reader's light or dark setting; a viewer that knows no such setting shows the light ones.
 """
 
+# ruff: noqa: INP001 - a script
+
 import argparse
 import importlib
 import sys
@@ -20,16 +22,20 @@ PICTURE = Path(__file__).with_name("suite.svg")
 OWNS = {
     "gateway": ("the one public API", "logins, roles, tokens"),
     "catalog": ("products, categories", "prices, imports, search"),
-    "inventory": ("locations, stock, ledger", "reservations, allocations"),
-    "orders": ("carts, checkout, payment", "orders, parcels, rates"),
-    "metrics": ("facts, revenue, orders", "average order, top sellers"),
+    "inventory": ("locations, stock, ledger", "holds, allocations"),
+    "orders": ("carts, checkout", "orders, parcels, rates"),
+    "metrics": ("facts, sales, top sellers", "by day and channel"),
     "notifications": ("contacts, templates", "mails"),
 }
-CALLS = {("catalog", "inventory"): "stock counts", ("orders", "inventory"): "hold, confirm"}
+CALLS = (  # caller, callee, how far below the top of their boxes
+    ("catalog", "inventory", 22),
+    ("orders", "inventory", 16),
+    ("inventory", "orders", 28),
+)
 
-WIDTH, MARGIN, GAP, COLUMN = 1260, 20, 12, 193
+WIDTH, MARGIN, GAP, COLUMN = 1262, 20, 22, 185
 LINE = 18  # pixels between two lines of a list
-TOP, HEAD, BOX = 128, 96, 120  # where boxes begin, height of their head, where their list begins
+TOP, BOX = 128, 120  # where boxes begin, and below that their lists
 BAND_HEAD = 54
 
 STYLE = """
@@ -76,10 +82,10 @@ def shortened(contracts: Sequence[type[EventContract]]) -> list[str]:
     for contract in contracts:
         aggregate, _, happened = contract.type.partition(".")
         by_aggregate.setdefault(aggregate, []).append(happened)
-    for aggregate, happened in by_aggregate.items():
-        line = f"{aggregate}.{happened[0]}"
-        for each in happened[1:]:
-            if len(line) + len(each) > 24:  # noqa: PLR2004 - letters in a column
+    for aggregate, endings in by_aggregate.items():
+        line = f"{aggregate}.{endings[0]}"
+        for each in endings[1:]:
+            if len(line) + len(each) > 21:  # noqa: PLR2004 - letters in a column
                 lines.append(line)
                 line = f"   .{each}"
             else:
@@ -106,17 +112,23 @@ def draw() -> str:
     said = [list(_said_by(service)) for service in services]
     height = band + BAND_HEAD + LINE * max(map(len, said)) + 24
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height:g}" width="{WIDTH}" height="{height:g}" '
-        'role="img" aria-labelledby="title">',
-        '<title id="title">Six services behind one API, each with a database of its own, joined by events on Kafka'
-        "</title>",
+        (
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height:g}" width="{WIDTH}" '
+            f'height="{height:g}" role="img" aria-labelledby="title">'
+        ),
+        (
+            '<title id="title">Six services behind one API, each with a database of its own, joined by events on Kafka'
+            "</title>"
+        ),
         f"<style>{STYLE}</style><defs>{MARKERS}</defs>",
         f'<rect class="page" width="{WIDTH}" height="{height:g}" rx="10"/>',
         *_clients(),
-        f'<rect class="band" x="{MARGIN}" y="{band:g}" width="{WIDTH - 2 * MARGIN}" height="{height - band - 14:g}" '
-        'rx="8"/>',
+        (
+            f'<rect class="band" x="{MARGIN}" y="{band:g}" width="{WIDTH - 2 * MARGIN}" '
+            f'height="{height - band - 14:g}" rx="8"/>'
+        ),
         text(MARGIN + 14, band + 25, "Kafka", size=17, extra=' font-weight="700"'),
-        text(MARGIN + 70, band + 25, "each service announces here what happened to what it owns", kind="soft", size=14),
+        text(MARGIN + 80, band + 25, "each service announces here what happened to what it owns", kind="soft", size=14),
     ]
     for place, service in enumerate(services):
         parts += _box(place, service, heard[place], bottom)
@@ -127,9 +139,9 @@ def draw() -> str:
 
 def _clients() -> Iterator[str]:
     """Who comes in, and how the gateway passes it on."""
-    words = "storefronts, apps, the coordinator's console, partners"
+    words = "storefronts, apps, consoles, scripts"
     yield text(MARGIN + 14, 38, words, kind="soft", size=15)
-    yield text(left_of(1) + 260, 38, "HTTP, /v1", kind="accent", size=15, extra=' font-weight="600"')
+    yield text(left_of(1) + 110, 38, "HTTP, /v1", kind="accent", size=15, extra=' font-weight="600"')
     gate = left_of(0) + COLUMN / 2
     yield arrow(gate, 50, gate, TOP - 3, call=True)
     y = 84
@@ -180,14 +192,13 @@ def _events(
 
 
 def _calls(names: Sequence[str]) -> Iterator[str]:
-    """Calls between neighbours; their words are in the caption, the gap is narrow."""
-    for caller, callee in CALLS:
-        one, other = names.index(caller), names.index(callee)
-        y = TOP + 22
+    """Calls between neighbours."""
+    for caller, callee, height in CALLS:
+        one, other, y = names.index(caller), names.index(callee), TOP + height
         if one < other:
-            yield arrow(left_of(one) + COLUMN - 14, y, left_of(other) - 1, y, call=True)
+            yield arrow(left_of(one) + COLUMN + 1, y, left_of(other) - 1, y, call=True)
         else:
-            yield arrow(left_of(one) + 2, y, left_of(other) + COLUMN + 1, y, call=True)
+            yield arrow(left_of(one) - 1, y, left_of(other) + COLUMN + 1, y, call=True)
 
 
 def main() -> int:

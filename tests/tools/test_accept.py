@@ -21,7 +21,7 @@ from tools.acceptance.steps import Report, StepFailedError, StepSkippedError
 
 ROOT = Path(__file__).resolve().parents[2]
 SCHEMA = {"application/json": {"schema": {"type": "object"}}}
-PROBLEM = {"application/problem+json": {}}
+PROBLEM: dict[str, Any] = {"application/problem+json": {}}
 GOOD = {"responses": {"200": {"content": SCHEMA}, "404": {"content": PROBLEM}}}
 EVENTS_PAGE = """\
 | type | topic | kind |

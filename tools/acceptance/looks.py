@@ -21,7 +21,7 @@ def memory_of_services(clone: Clone) -> str:
     if not sys.platform.startswith("linux"):
         raise StepSkippedError("only Linux tells a process's proportional set size")
     processes = clone.run_file()["processes"]
-    kib = {name: sum(_pss(pid) for pid in _tree(processes[name]["pid"])) for name in SERVICES}
+    kib = {name: _pss_of_tree(processes[name]["pid"]) for name in SERVICES}
     said = (
         f"{sum(kib.values()) / 1024:.0f} MiB ({', '.join(f'{name} {size / 1024:.0f}' for name, size in kib.items())})"
     )
@@ -30,15 +30,20 @@ def memory_of_services(clone: Clone) -> str:
     return said
 
 
-def _tree(pid: int) -> set[int]:
-    return {pid} | descendants({pid})
+def _pss_of_tree(pid: int) -> int:
+    own = _pss(pid)
+    if own is None:
+        raise StepFailedError(f"process {pid}, which run.json names, is not there")
+    return own + sum(_pss(each) or 0 for each in descendants({pid}))
 
 
-def _pss(pid: int) -> int:
-    for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-        if line.startswith("Pss:"):
-            return int(line.split()[1])
-    raise StepFailedError(f"process {pid} does not tell its PSS")
+def _pss(pid: int) -> int | None:
+    """In KiB; None for a process that has ended."""
+    try:
+        rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    return next(int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Pss:"))
 
 
 def routes_are_those_of_the_page(clone: Clone) -> str:

@@ -21,6 +21,7 @@ from quartermaster_local.kafka import Kafka
 from quartermaster_local.postgres import Postgres
 
 POSTGRES_SETTINGS = {"full_page_writes": "off", "synchronous_commit": "off", "max_wal_size": "2GB"}
+PLATFORM_FILE = "TEST_PLATFORM"
 
 
 class Platform:
@@ -31,7 +32,7 @@ class Platform:
         self._stack = ExitStack()
         self._templates: dict[str, str] = {}
         self._databases = 0
-        shared = os.environ.get("TEST_PLATFORM")
+        shared = os.environ.get(PLATFORM_FILE)
         self._shared: dict[str, str] = orjson.loads(Path(shared).read_bytes()) if shared else {}
 
     @cached_property
@@ -80,6 +81,13 @@ class Platform:
     def bootstrap(self) -> str:
         """Where Kafka is."""
         return self._shared.get("kafka") or self.kafka_process.bootstrap
+
+    def publish(self, where: Path | None = None) -> Path:
+        """Write down where both are, for other runs to use; returns the file."""
+        target = where or self._folder / "platform.json"
+        target.touch(mode=0o600)
+        target.write_bytes(orjson.dumps({"postgres": self.superuser_url, "kafka": self.bootstrap}))
+        return target
 
     def url_of(self, database: str) -> str:
         """Return the URL of a database, as superuser."""

@@ -20,7 +20,7 @@ from common.service import Runtime, Service
 from common.testing._api import Api
 from common.testing._clock import TestClock
 from common.testing._keys import Keyring
-from common.testing._platform import Platform
+from common.testing._platform import PLATFORM_FILE, Platform
 from common.testing._probe import EventProbe
 from common.testing._statements import StatementCount, StatementCounter
 
@@ -38,6 +38,35 @@ def pytest_configure(config: pytest.Config) -> None:
         ],
         logger_factory=structlog.stdlib.LoggerFactory(),
     )
+
+
+SHARED = pytest.StashKey[Platform]()
+
+
+@pytest.hookimpl(tryfirst=True)  # before xdist starts its workers, which inherit the environment
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Start one PostgreSQL and one Kafka for all workers of a parallel run."""
+    config = session.config
+    parallel = bool(config.getoption("numprocesses", None)) and not hasattr(config, "workerinput")
+    if parallel and PLATFORM_FILE not in os.environ:
+        shared = Platform()
+        os.environ[PLATFORM_FILE] = str(shared.publish())
+        config.stash[SHARED] = shared
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Stop what the workers shared."""
+    shared = config.stash.get(SHARED, None)
+    if shared is not None:
+        del os.environ[PLATFORM_FILE]
+        shared.close()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep a file's tests on one worker, and with them all files that share six running services."""
+    for item in items:
+        fixtures = getattr(item, "fixturenames", ())
+        item.add_marker(pytest.mark.xdist_group("suite" if "suite" in fixtures else item.location[0]))
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
@@ -186,7 +215,7 @@ INSERT INTO inbox (consumer, event_id, received_at) VALUES ($1, $2, $3) ON CONFL
 
 async def _apply(runtime: Runtime, service: Service, event: Event[Any]) -> None:
     for consumer in service.consumers:
-        handler = consumer.handlers.get(type(event.data))
+        handler: Any = consumer.handlers.get(type(event.data))
         if handler is None:
             continue
         async with runtime.database.uow() as uow:

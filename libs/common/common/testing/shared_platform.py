@@ -8,8 +8,6 @@ import signal
 import sys
 from pathlib import Path
 
-import orjson
-
 from common.testing._platform import Platform
 
 
@@ -20,7 +18,7 @@ def main() -> int:
         return 2
     platform = Platform()
     where = Path(sys.argv[1])
-    where.write_bytes(orjson.dumps({"postgres": platform.superuser_url, "kafka": platform.bootstrap}))
+    platform.publish(where)
     sys.stderr.write(f"PostgreSQL and Kafka are up; use TEST_PLATFORM={where}. Ctrl-C ends them.\n")
     try:
         signal.sigwait({signal.SIGINT, signal.SIGTERM})

@@ -58,7 +58,8 @@ class Suite:
             self.databases[name] = await self.platform.new_database(f"{name}.migrations")
         await self._run_all("migrate")
         mailbox = ["--smtp-port", str(self.smtp_port), "--http-port", str(self.mailbox_port)]
-        self._spawn("mailbox", ["-m", "quartermaster_local.mailbox", *mailbox, "--data-dir", str(self._folder / "mail")])
+        mailbox += ["--data-dir", str(self._folder / "mail")]
+        self._spawn("mailbox", ["-m", "quartermaster_local.mailbox", *mailbox])
         await self.start(*NAMES)
         return self
 

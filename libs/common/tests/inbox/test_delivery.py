@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
+import asyncpg
 import orjson
 import pytest
-from structlog.testing import capture_logs
 
 from common.context import current_context
 from common.database import UnitOfWork, uuid7
@@ -76,10 +76,6 @@ def batch(*records: Record) -> Batch:
     return Batch(records[0].place, records)
 
 
-def replace_partition(records: Sequence[Record], partition: int) -> list[Record]:
-    return [replace(each, place=Place(each.place.topic, partition)) for each in records]
-
-
 class Faulty:
     """A handler that has its effect, then raises for some events."""
 
@@ -126,20 +122,23 @@ async def test_an_event_that_stands_twice_in_one_batch_has_one_effect(bus: Bus) 
     assert await bus.effects() == 1
 
 
-async def test_two_processes_that_meet_over_the_same_events_do_not_deadlock(bus: Bus) -> None:
-
-    async def have_no_effect(event: Event[Any], uow: UnitOfWork) -> None:
-        pass
-
-    consumer = Consumer(group="bus-test.many", handlers={MessageSent: have_no_effect})
-    forwards = [record(number) for number in range(1_000)]
-    backwards = [replace(each, offset=999 - number) for number, each in enumerate(forwards)][::-1]
-    turns = [replace_partition(records, number) for number, records in enumerate([forwards, backwards] * 2)]
-    with capture_logs() as logs:
-        holds = await asyncio.gather(*(delivery(bus, consumer).deliver([batch(*records)]) for records in turns))
-    assert holds == [[]] * 4
-    assert [entry for entry in logs if entry["event"] == "consumer.batch_replayed"] == []
-    assert await bus.value("SELECT count(*) FROM inbox") == 1_000
+async def test_events_are_claimed_in_the_order_of_their_ids_so_that_processes_wait_and_do_not_deadlock(
+    bus: Bus,
+) -> None:
+    """Another process has claimed the lower id. Whoever waits for it must not hold the higher one meanwhile."""
+    claim = "INSERT INTO inbox VALUES ('bus-test.messages', $1, now())"
+    lower, higher = sorted((record(0), record(1)), key=lambda each: each.event_id)
+    first = batch(replace(higher, offset=0), replace(lower, offset=1))
+    other = await asyncpg.connect(bus.url)
+    async with other.transaction():
+        await other.execute("SET LOCAL lock_timeout = '300ms'")
+        await other.execute(claim, lower.event_id)
+        delivering = asyncio.create_task(delivery(bus).deliver([first]))
+        await bus.until_rows("SELECT FROM pg_locks WHERE NOT granted", count=1)
+        await other.execute(claim, higher.event_id)
+    await other.close()
+    assert await delivering == []
+    assert await bus.effects() == 0, "the other process has had them"
 
 
 async def test_each_group_has_its_own_effect(bus: Bus) -> None:
