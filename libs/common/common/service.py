@@ -8,7 +8,7 @@ import asyncio
 import signal
 import time
 from collections.abc import AsyncIterator, Callable, Collection, Mapping
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -37,6 +37,7 @@ LOG = logger(__name__)
 ROLES = ("http", "relay", "consumers", "jobs")
 STOP_SECONDS = 10.0  # for the loops; HTTP has drained by then, all of it within compose's 25 s
 LOOP_PROBE_SECONDS = 0.5
+OPEN_DEAD_LETTERS = "SELECT count(*) FROM dead_letter WHERE status = 'open'"
 
 Resources = Callable[["Runtime"], AbstractAsyncContextManager[Any]]
 Wrap = Callable[[FastAPI, "Runtime"], ASGIApp]
@@ -113,7 +114,6 @@ class Runtime:
         self.stopping = False
         self._migrated = False
         self._runners: list[ConsumerRunner] = []
-        self._relay: Relay | None = None
 
     @classmethod
     @asynccontextmanager
@@ -162,9 +162,7 @@ class Runtime:
         service = self.service
         loops: list[tuple[str, Any]] = [("loop-lag", self._watch_loop())]
         if "relay" in roles and service.publishes:
-            self._relay = self._new_relay()
-            self.database.after_publish.append(self._relay.wake)
-            loops.append(("relay", self._relay.run()))
+            loops.append(("relay", self._new_relay().run()))
         if "consumers" in roles:
             self._runners = [self._new_runner(consumer) for consumer in service.consumers]
             loops += [(f"consumer {runner.group}", runner.run()) for runner in self._runners]
@@ -232,3 +230,6 @@ class Runtime:
         """Bring the gauges that are only read up to date."""
         pool = self.database.engine.pool
         self.metrics.set(metrics.POOL_IN_USE, pool.checkedout())  # type: ignore[attr-defined] # a queue pool counts
+        with suppress(Unavailable):
+            async with self.database.acquire() as connection:
+                self.metrics.set(metrics.DEAD_LETTERS_OPEN, await connection.fetchval(OPEN_DEAD_LETTERS))

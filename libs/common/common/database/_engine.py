@@ -135,8 +135,9 @@ class Database:
         pooled = await self.checkout()
         try:
             yield driver_connection(pooled)
-        except Exception:
-            if driver_connection(pooled).is_closed() or driver_connection(pooled).is_in_transaction():
+        except Exception as error:
+            connection = driver_connection(pooled)
+            if connection.is_closed() or connection.is_in_transaction() or connection_lost(error):
                 pooled.invalidate()
             raise
         except BaseException:  # cancelled: the driver may still be talking to the server
@@ -163,7 +164,12 @@ def driver_connection(pooled: PoolProxiedConnection) -> asyncpg.Connection:
     return connection
 
 
-LOST = (asyncpg.PostgresConnectionError, asyncpg.AdminShutdownError, asyncpg.CannotConnectNowError)
+LOST = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.InternalClientError,  # the driver is still reading the server's farewell: nothing was sent
+)
 
 
 def connection_lost(error: BaseException) -> bool:

@@ -21,7 +21,7 @@ from sqlalchemy.pool import PoolProxiedConnection
 
 from common.answers import Answer, answer_of, problem_answer
 from common.context import current_context
-from common.database._engine import READ_OFFSET, Database, driver_connection
+from common.database._engine import READ_OFFSET, Database, connection_lost, driver_connection
 from common.database._ids import uuid7
 from common.idempotency import KEPT_FOR, STORE, STORED_PROBLEMS, IdempotencyScope, claim_key
 from common.problems import Problem
@@ -116,8 +116,8 @@ class UnitOfWork:
         self._connection = driver_connection(self._pooled)
         try:
             await self._begin(self._connection)
-        except BaseException:
-            await self._roll_back()
+        except BaseException as error:
+            await self._roll_back(reuse=not connection_lost(error))
             raise
         return self
 

@@ -12,9 +12,11 @@ import pytest_asyncio
 import structlog
 from fastapi import FastAPI
 
+from common.context import RequestContext, use_context
 from common.database import Database, uuid7
 from common.events import Event, EventContract, source_of
 from common.http.app import create_app
+from common.inbox import context_of
 from common.scheduling import JobRunner
 from common.service import Runtime, Service
 from common.testing._api import Api
@@ -218,10 +220,10 @@ async def _apply(runtime: Runtime, service: Service, event: Event[Any]) -> None:
         handler: Any = consumer.handlers.get(type(event.data))
         if handler is None:
             continue
-        async with runtime.database.uow() as uow:
-            if await uow.fetchval(CLAIM, consumer.group, event.id, uow.now) is None:
-                continue
-            await handler([event] if consumer.set_based else event, uow)
+        with use_context(context_of(event)):
+            async with runtime.database.uow() as uow:
+                if await uow.fetchval(CLAIM, consumer.group, event.id, uow.now) is not None:
+                    await handler([event] if consumer.set_based else event, uow)
 
 
 @pytest.fixture
@@ -263,7 +265,5 @@ def run_sweep(service: Service, runtime: Runtime) -> Callable[[str], Awaitable[i
 @pytest.fixture(autouse=True)
 def _no_leftover_context() -> Iterator[None]:
     """Each test starts a correlation of its own."""
-    from common.context import RequestContext, use_context  # noqa: PLC0415 - only needed here
-
     with use_context(RequestContext()):
         yield
