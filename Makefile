@@ -12,7 +12,7 @@ VENV := .venv/bin
 COMPOSE := docker compose
 PACKAGES := $(patsubst %/__init__.py,%,$(wildcard libs/*/*/__init__.py deploy/*/*/__init__.py services/*/*/__init__.py))
 TOOLS := $(patsubst tools/%/__init__.py,%,$(wildcard tools/*/__init__.py))
-TYPED_FOLDERS := $(wildcard libs/*/tests deploy/*/tests services/*/tests) $(sort $(dir $(wildcard tests/*/*.py))) tools/openapi
+TYPED_FOLDERS := $(wildcard libs/*/tests deploy/*/tests services/*/tests) tests tools/openapi bench
 COMPILE = $(VENV)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--custom-compile-command "make lock" --exclude-newer \
 	$$($(VENV)/python -c "import datetime as d; print(d.datetime.now(d.timezone.utc).date() - d.timedelta(days=7))")
@@ -76,7 +76,7 @@ lint: install  ## Style, import boundaries, house rules.
 
 types: install  ## mypy, strict: the packages, then each test folder (their modules share names).
 	@$(VENV)/mypy $(foreach folder,$(PACKAGES),-p $(notdir $(folder))) $(foreach folder,$(TOOLS),-p tools.$(folder))
-	@for folder in $(TYPED_FOLDERS); do $(VENV)/mypy $$folder || exit 1; done
+	@for folder in $(TYPED_FOLDERS); do $(VENV)/mypy --explicit-package-bases $$folder || exit 1; done
 
 generated: install  ## Make anew what is generated and checked in (CHECK=--check only looks).
 	@$(VENV)/python tools/openapi/generate.py $(CHECK)

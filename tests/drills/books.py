@@ -40,5 +40,3 @@ async def placed_once(shop: Shop, placed: Mapping[str, str]) -> bool:
     """Whether each order that was promised by a 201 is there, of its own cart. (One cart makes one order: a constraint.)"""
     rows = await shop.suite.rows("orders", PLACED, list(placed))
     return {row["id"]: row["cart_id"] for row in rows} == dict(placed)
-
-

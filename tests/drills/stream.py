@@ -12,9 +12,11 @@ from common.testing.suite import until
 from tests.shop import ADDRESS, SHIPPING, Shop
 
 PATIENCE_SECONDS = 60.0
-PAUSE_SECONDS = 0.1
+PAUSE_SECONDS = 0.2
 PASSING = frozenset({502, 503, 504})
-PASSING_CONFLICTS = frozenset({"/problems/request-in-progress", "/problems/cart-checking-out", "/problems/cart-changed"})
+PASSING_CONFLICTS = frozenset(
+    {"/problems/request-in-progress", "/problems/cart-checking-out", "/problems/cart-changed"}
+)
 
 
 class Stream:
@@ -72,6 +74,7 @@ class Stream:
         headers = headers | ({"Idempotency-Key": str(uuid4())} if method == "POST" else {})
         async with asyncio.timeout(PATIENCE_SECONDS):
             while True:
+                pause = PAUSE_SECONDS
                 try:
                     answer = await self._shop.client.request(method, path, json=body, headers=headers)
                 except httpx2.TransportError as error:
@@ -80,7 +83,8 @@ class Stream:
                     if answer.status_code == expect:
                         return answer.json()
                     self._note(method, path, answer)
-                await asyncio.sleep(PAUSE_SECONDS)  # between tries, as a client does
+                    pause = float(answer.headers.get("retry-after", PAUSE_SECONDS))
+                await asyncio.sleep(pause)  # as a client does that was told to come again
 
     def _note(self, method: str, path: str, answer: httpx2.Response) -> None:
         kind = answer.json().get("type", "")

@@ -73,7 +73,9 @@ REQUESTS = (
     Bad("POST", "/v1/carts/{cart}/lines", {"sku": "{sku}", "quantity": True}, "/quantity", who="guest"),
     Bad("POST", "/v1/carts/{cart}/lines", {"sku": "NOT-SOLD-HERE"}, "/sku", 409, who="guest"),
     Bad("POST", "/v1/carts/not-an-id/lines", {"sku": "{sku}"}, "/path/cart_id", who="guest"),
-    Bad("PUT", "/v1/carts/{cart}/addresses", {"shipping": ADDRESS | {"country": "D"}}, "/shipping/country", who="guest"),
+    Bad(
+        "PUT", "/v1/carts/{cart}/addresses", {"shipping": ADDRESS | {"country": "D"}}, "/shipping/country", who="guest"
+    ),
     Bad("PUT", "/v1/carts/{cart}/addresses", {"shipping": ADDRESS | {"city": " "}}, "/shipping/city", who="guest"),
     Bad("PUT", "/v1/carts/{cart}/shipping-option", {"id": "rocket"}, "/id", 409, who="guest"),
     Bad("POST", "/v1/carts/{cart}/checkout", {"email": "nobody", "payment": PAYMENT}, "/email", who="guest"),
@@ -106,13 +108,31 @@ REQUESTS = (
     Bad("POST", "/v1/orders/{order}/fulfilments", {"lines": {}}, "/lines"),
     Bad("POST", "/v1/orders/{order}/fulfilments", {"lines": {"{sku}": 0}}, "/lines/0/quantity"),
     Bad("POST", "/v1/orders/{order}/fulfilments", {"lines": {"{sku}": 99}}, None, 409),
-    Bad("POST", "/v1/orders/{order}/fulfilments", {"lines": {"{sku}": 1}, "tracking_url": "javascript:x"}, "/tracking_url"),
+    Bad(
+        "POST",
+        "/v1/orders/{order}/fulfilments",
+        {"lines": {"{sku}": 1}, "tracking_url": "javascript:x"},
+        "/tracking_url",
+    ),
     Bad("POST", "/v1/orders/{order}/cancel", {"reason": "x" * 3000}, "/reason"),
     Bad("PUT", "/v1/tax-rates", {"rates": [{"country": "DE"}]}, "/rates/0/class", headers={"If-Match": '"1"'}),
     Bad("PUT", "/v1/shipping-rates", {"rates": 5}, "/rates", headers={"If-Match": '"1"'}),
-    Bad("POST", "/v1/auth/register", {"email": "x", "password": "long-enough-word", "name": "X"}, "/email", who="guest"),
-    Bad("POST", "/v1/auth/register", {"email": "x@example.com", "password": "short", "name": "X"}, "/password", who="guest"),
-    Bad("POST", "/v1/users", {"email": "x@example.com", "password": "long-enough-word", "name": "X", "role": "king"}, "/role"),
+    Bad(
+        "POST", "/v1/auth/register", {"email": "x", "password": "long-enough-word", "name": "X"}, "/email", who="guest"
+    ),
+    Bad(
+        "POST",
+        "/v1/auth/register",
+        {"email": "x@example.com", "password": "short", "name": "X"},
+        "/password",
+        who="guest",
+    ),
+    Bad(
+        "POST",
+        "/v1/users",
+        {"email": "x@example.com", "password": "long-enough-word", "name": "X", "role": "king"},
+        "/role",
+    ),
     Bad("POST", "/v1/test-clock", {"advance": "-PT1H"}, "/advance"),
     Bad("GET", "/v1/metrics/kpis?from=someday", None, "/query/from"),
     Bad("GET", "/v1/messages?limit=1000", None, "/query/limit"),
@@ -153,7 +173,9 @@ async def counts(shop: Shop) -> dict[str, int]:
             continue  # they follow the others in their own time
         tables = [row["name"] for row in await shop.suite.rows(name, COUNTED)]
         parts = [f"SELECT '{table}' AS name, count(*) AS rows FROM {table}" for table in tables]  # noqa: S608 - names of tables
-        found |= {f"{name}.{row['name']}": row["rows"] for row in await shop.suite.rows(name, " UNION ALL ".join(parts))}
+        found |= {
+            f"{name}.{row['name']}": row["rows"] for row in await shop.suite.rows(name, " UNION ALL ".join(parts))
+        }
     return found
 
 
@@ -183,7 +205,9 @@ async def test_bad_input_is_pointed_at_and_changes_nothing(shop: Shop, things: d
         problem = answer.json()
         pointers = [each["pointer"] for each in problem.get("errors", [])]
         said = (answer.status_code, answer.headers["content-type"], problem.get("status"))
-        if said != (bad.status, "application/problem+json", bad.status) or (bad.pointer and bad.pointer not in pointers):
+        if said != (bad.status, "application/problem+json", bad.status) or (
+            bad.pointer and bad.pointer not in pointers
+        ):
             wrong.append((bad, answer.status_code, problem))
 
     assert wrong == []

@@ -10,7 +10,9 @@ from tests.shop import Shop, minutes
 FOLLOWERS = ("inventory", "metrics", "notifications")
 REWIND = "UPDATE consumer_offset SET next = 0 WHERE topic LIKE $1 RETURNING 1"
 FORGET_CLAIMS = "DELETE FROM inbox WHERE consumer LIKE '%.products' RETURNING 1"
-MESSAGES = "SELECT template, status, count(*) AS many FROM message WHERE order_id::text = $1 GROUP BY 1, 2 ORDER BY 1, 2"
+MESSAGES = (
+    "SELECT template, status, count(*) AS many FROM message WHERE order_id::text = $1 GROUP BY 1, 2 ORDER BY 1, 2"
+)
 FACTS = "SELECT count(*) AS facts FROM fact_event"
 CUSTOMER = "SELECT name, version FROM customer WHERE id = $1::text::uuid"
 
@@ -236,5 +238,9 @@ async def test_stock_is_called_low_out_and_replenished_once(shop: Shop) -> None:
 
     found = await published(shop.suite, "inventory")
 
-    alerts = [each.headers["ce_type"] for each in found if each.topic.endswith("stock-alert.v1") and sku.encode() in each.value]
+    alerts = [
+        each.headers["ce_type"]
+        for each in found
+        if each.topic.endswith("stock-alert.v1") and sku.encode() in each.value
+    ]
     assert alerts == ["stock.low", "stock.out", "stock.replenished"]

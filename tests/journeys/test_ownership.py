@@ -14,7 +14,10 @@ NOT_THERE = {
     ("PUT", "/v1/carts/{cart}/addresses"): {"shipping": ADDRESS},
     ("GET", "/v1/carts/{cart}/shipping-options"): None,
     ("PUT", "/v1/carts/{cart}/shipping-option"): {"id": "parcel"},
-    ("POST", "/v1/carts/{cart}/checkout"): {"email": "me@example.com", "payment": {"method": "test", "token": "approve"}},
+    ("POST", "/v1/carts/{cart}/checkout"): {
+        "email": "me@example.com",
+        "payment": {"method": "test", "token": "approve"},
+    },
     ("GET", "/v1/orders/{order}"): None,
     ("GET", "/v1/orders/{order}/shipments"): None,
     ("POST", "/v1/orders/{order}/cancel"): {"reason": "mine now"},
@@ -130,7 +133,12 @@ async def test_a_forged_identity_header_is_dropped(shop: Shop, belongings: Belon
 
 async def test_internal_routes_are_not_there(shop: Shop, belongings: Belongings) -> None:
     """What services ask each other, the world cannot, whatever it calls itself."""
-    paths = (f"/internal/checkouts/{belongings.ids['order']}", "/internal/test-clock", "/internal/reservations", "/metrics")
+    paths = (
+        f"/internal/checkouts/{belongings.ids['order']}",
+        "/internal/test-clock",
+        "/internal/reservations",
+        "/metrics",
+    )
     for path in paths:
         for visitor in (shop.nobody, shop.staff["admin"]):
             assert (await visitor.ask("GET", path)).status_code == 404

@@ -335,7 +335,13 @@ def _format(data_dir: Path, java: list[str | Path]) -> None:
         return
     shutil.rmtree(data_dir / "log", ignore_errors=True)
     cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-    tool = ["kafka.tools.StorageTool", "format", f"--cluster-id={cluster_id}", "--config", "server.properties"]  # the id may begin with a hyphen
+    tool = [
+        "kafka.tools.StorageTool",
+        "format",
+        f"--cluster-id={cluster_id}",
+        "--config",
+        "server.properties",
+    ]  # the id may begin with a hyphen
     done = subprocess.run(
         wrapped([*java, *tool]),
         cwd=data_dir,

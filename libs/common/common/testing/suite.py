@@ -15,6 +15,7 @@ from typing import Any, Self
 import asyncpg
 import httpx2
 
+from common.events import CONTRACTS, create_topics, topics_of
 from common.testing._keys import NAMES, Keyring
 from common.testing._platform import Platform
 from quartermaster_local.processes import LOOPBACK, Child, free_port
@@ -56,7 +57,7 @@ class Suite:
     async def __aenter__(self) -> Self:
         for name in NAMES:
             self.databases[name] = await self.platform.new_database(f"{name}.migrations")
-        await self._run_all("migrate")
+        await create_topics(self.platform.bootstrap, self.namespace, topics_of(CONTRACTS))
         mailbox = ["--smtp-port", str(self.smtp_port), "--http-port", str(self.mailbox_port)]
         mailbox += ["--data-dir", str(self._folder / "mail")]
         self._spawn("mailbox", ["-m", "quartermaster_local.mailbox", *mailbox])
@@ -108,13 +109,6 @@ class Suite:
         )
         self._children[name] = child
         return child
-
-    async def _run_all(self, verb: str) -> None:
-        children = {name: self._spawn(name, ["-m", name, verb]) for name in NAMES}
-        for child in children.values():
-            ended = await asyncio.to_thread(child.wait, READY_SECONDS)
-            if not ended or child.exit_status != 0:
-                raise RuntimeError(f"{child.name} {verb} failed. {child.last_words()}")
 
     async def run(self, name: str, *arguments: str, stdin: bytes | None = None) -> tuple[int, str]:
         """Run another verb of a service to its end; returns the exit status and what it printed."""

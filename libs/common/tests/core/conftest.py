@@ -56,7 +56,7 @@ CanWrite = Annotated[Caller, Depends(requires("catalog:write"))]
 
 def user_registered(user_id: UUID, registered_at: object) -> UserRegistered:
     """An event to publish about the mug of this id."""
-    example = UserRegistered.model_config["json_schema_extra"]["examples"][0]  # type: ignore[index,call-overload] # our own
+    example = UserRegistered.model_config["json_schema_extra"]["examples"][0]  # type: ignore[index] # our own
     data = UserRegistered.model_validate(example)
     return data.model_copy(update={"object": data.object.model_copy(update={"id": user_id})})
 
