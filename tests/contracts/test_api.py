@@ -2,17 +2,19 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from common.problems import Problem
-from tests.shop import Shop
+from tests.support.shop import Shop
 from tools.openapi.describe import problem_pages
 from tools.openapi.generate import main as generate
 
 ROOT = Path(__file__).resolve().parents[2]
 ROW = re.compile(r"^\| (GET|POST|PUT|PATCH|DELETE) \| `([^`]+)` \| (\w+) \| ([^|]+) \|")
 NOWHERE = {"/problems/not-found", "/problems/method-not-allowed"}
+WITH_BODY = {"POST", "PUT", "PATCH"}
 SOMEBODY = "0199f000-0000-7000-8000-000000000000"
 
 
@@ -57,7 +59,7 @@ async def test_every_documented_route_is_routed(shop: Shop) -> None:
     """Each answers as itself, were it only that there is no such thing or that the body is wrong."""
     wrong = []
     for method, path, _ in documented():
-        body = {"json": {}} if method in {"POST", "PUT", "PATCH"} else {}
+        body: dict[str, Any] = {"json": {}} if method in WITH_BODY else {}
         answer = await shop.staff["admin"].ask(method, re.sub(r"\{[^}]*\}", SOMEBODY, path), **body)
         kind = answer.json().get("type") if answer.content else None
         if kind in NOWHERE or answer.status_code >= 500 or (kind is not None and not kind.startswith("/problems/")):
@@ -70,7 +72,7 @@ async def test_no_route_serves_those_who_may_not(shop: Shop) -> None:
     shopper, _ = await shop.customer()
     open_doors = []
     for method, path, who in documented():
-        body = {"json": {}, "headers": {"If-Match": '"1"'}} if method in {"POST", "PUT", "PATCH"} else {}
+        body: dict[str, Any] = {"headers": {"If-Match": '"1"'}} | ({"json": {}} if method in WITH_BODY else {})
         at = re.sub(r"\{[^}]*\}", SOMEBODY, path)
         if who != "public" and (await shop.nobody.ask(method, at, **body)).status_code != 401:
             open_doors.append(("nobody", method, path))

@@ -40,7 +40,7 @@ def test_every_package_of_common_lists_what_it_offers() -> None:
     """``__all__`` is there, sorted, and each name of it exists."""
     for path in COMMON:
         module = importlib.import_module(f"common.{path.parent.name}")
-        if path.parent.name in {"testing"} or not path.read_text(encoding="utf-8").strip():
+        if path.parent.name == "testing" or not path.read_text(encoding="utf-8").strip():
             continue
         names = list(module.__all__)
         assert len(names) == len(set(names)), module.__name__

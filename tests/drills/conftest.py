@@ -6,7 +6,7 @@ import pytest
 import pytest_asyncio
 
 from common.testing import Keyring, Platform
-from tests.shop import Shop, open_shop
+from tests.support.shop import Shop, open_shop
 
 SHORT_DEADLINES = {"ORDERS_PAYMENT_TIMEOUT_SECONDS": "2", "ORDERS_INVENTORY_TIMEOUT_SECONDS": "2"}
 

@@ -6,9 +6,9 @@ import time
 import pytest
 
 from common.testing import Platform
-from tests.drills.books import all_ended, placed_once, unbalanced
-from tests.drills.stream import Stream
-from tests.shop import Shop
+from tests.support.books import all_ended, placed_once, unbalanced
+from tests.support.shop import Shop
+from tests.support.stream import Stream
 
 PLENTY = 100_000
 BROKER_AWAY_SECONDS = 10.0
@@ -34,7 +34,7 @@ async def in_order(shop: Shop, stream: Stream, sku: str) -> None:
 @pytest.mark.parametrize(
     "victims",
     [("orders",), ("inventory",), ("gateway",), ("catalog", "metrics", "notifications")],
-    ids=lambda names: "+".join(names),
+    ids="+".join,
 )
 async def test_a_service_killed_in_the_middle_of_checkouts_loses_nothing(
     frail_shop: Shop, sku: str, victims: tuple[str, ...]

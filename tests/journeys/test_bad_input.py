@@ -6,13 +6,15 @@ from typing import Any
 import pytest
 
 from common.testing._keys import NAMES
-from tests.shop import ADDRESS, Shop
+from tests.support.shop import ADDRESS, Shop
 
 COUNTED = """
 SELECT table_name AS name FROM information_schema.tables WHERE table_schema = 'public' AND table_type = 'BASE TABLE'
     AND table_name NOT IN ('inbox', 'consumer_offset', 'alembic_version', 'idempotency_key', 'checkout')
     AND table_name NOT LIKE 'pgqueuer%'
 """
+MOON = ADDRESS | {"country": "D"}
+NEWCOMER = {"email": "x@example.com", "password": "long-enough-word", "name": "X"}
 PAYMENT = {"method": "test", "token": "approve"}
 
 
@@ -73,9 +75,7 @@ REQUESTS = (
     Bad("POST", "/v1/carts/{cart}/lines", {"sku": "{sku}", "quantity": True}, "/quantity", who="guest"),
     Bad("POST", "/v1/carts/{cart}/lines", {"sku": "NOT-SOLD-HERE"}, "/sku", 409, who="guest"),
     Bad("POST", "/v1/carts/not-an-id/lines", {"sku": "{sku}"}, "/path/cart_id", who="guest"),
-    Bad(
-        "PUT", "/v1/carts/{cart}/addresses", {"shipping": ADDRESS | {"country": "D"}}, "/shipping/country", who="guest"
-    ),
+    Bad("PUT", "/v1/carts/{cart}/addresses", {"shipping": MOON}, "/shipping/country", who="guest"),
     Bad("PUT", "/v1/carts/{cart}/addresses", {"shipping": ADDRESS | {"city": " "}}, "/shipping/city", who="guest"),
     Bad("PUT", "/v1/carts/{cart}/shipping-option", {"id": "rocket"}, "/id", 409, who="guest"),
     Bad("POST", "/v1/carts/{cart}/checkout", {"email": "nobody", "payment": PAYMENT}, "/email", who="guest"),
@@ -117,20 +117,18 @@ REQUESTS = (
     Bad("POST", "/v1/orders/{order}/cancel", {"reason": "x" * 3000}, "/reason"),
     Bad("PUT", "/v1/tax-rates", {"rates": [{"country": "DE"}]}, "/rates/0/class", headers={"If-Match": '"1"'}),
     Bad("PUT", "/v1/shipping-rates", {"rates": 5}, "/rates", headers={"If-Match": '"1"'}),
-    Bad(
-        "POST", "/v1/auth/register", {"email": "x", "password": "long-enough-word", "name": "X"}, "/email", who="guest"
-    ),
+    Bad("POST", "/v1/auth/register", NEWCOMER | {"email": "x"}, "/email", who="guest"),
     Bad(
         "POST",
         "/v1/auth/register",
-        {"email": "x@example.com", "password": "short", "name": "X"},
+        NEWCOMER | {"password": "short"},
         "/password",
         who="guest",
     ),
     Bad(
         "POST",
         "/v1/users",
-        {"email": "x@example.com", "password": "long-enough-word", "name": "X", "role": "king"},
+        NEWCOMER | {"role": "king"},
         "/role",
     ),
     Bad("POST", "/v1/test-clock", {"advance": "-PT1H"}, "/advance"),
@@ -167,7 +165,7 @@ def fill(value: Any, things: dict[str, str]) -> Any:  # noqa: ANN401 - a path or
 
 async def counts(shop: Shop) -> dict[str, int]:
     """How many rows each table has."""
-    found = {}
+    found: dict[str, int] = {}
     for name in NAMES:
         if name in {"metrics", "notifications"}:
             continue  # they follow the others in their own time

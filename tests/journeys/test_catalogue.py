@@ -6,7 +6,7 @@ from typing import Any
 import httpx2
 
 from common.testing.suite import until
-from tests.shop import Shop
+from tests.support.shop import Shop
 
 
 async def test_a_draft_is_404_to_the_public(shop: Shop) -> None:

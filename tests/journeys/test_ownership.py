@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.shop import ADDRESS, Cart, Person, Shop
+from tests.support.shop import ADDRESS, Cart, Person, Shop
 
 NOT_THERE = {
     ("GET", "/v1/carts/{cart}"): None,

@@ -5,7 +5,7 @@ import httpx2
 from common.testing.suite import until
 from quartermaster_demo import shop as demo
 from quartermaster_demo.play import play
-from tests.shop import Shop
+from tests.support.shop import Shop
 
 
 async def test_an_order_is_played_from_import_to_figures(shop: Shop) -> None:

@@ -8,7 +8,7 @@ from uuid import uuid4
 import httpx2
 
 from common.testing.suite import until
-from tests.shop import Shop, minutes
+from tests.support.shop import Shop, minutes
 
 ORDERS_CALLS = """
 SELECT o.id::text, c.state, c.authorised, o.total FROM orders AS o JOIN sandbox_charge AS c ON c.key = o.id

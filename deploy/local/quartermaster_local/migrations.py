@@ -19,7 +19,8 @@ class Marks:
         self._folder = folder
         self._base = hashlib.sha256()
         for path in data:
-            self._base.update(f"{path.stat().st_mtime_ns} ".encode() + path.read_bytes())
+            if path.exists():  # Kafka may still be making it
+                self._base.update(f"{path.stat().st_mtime_ns} ".encode() + path.read_bytes())
         for name in sorted(f"{found.name}=={found.version}" for found in distributions()):
             self._base.update(name.encode())
         for path in _code_of("common"):

@@ -88,29 +88,33 @@ class Run:
     # Start
 
     def start(self) -> None:
-        """Platform, migrations, services, demo shop, gateway; return when all are ready."""
-        self._start_platform()
-        self._migrate()
-        load_demo = needs_demo_shop(self)
-        first = [name for name in self.services if not (load_demo and name == GATEWAY)]
-        self._start_services(first)
-        if load_demo:
+        """Platform, services, demo shop; return when all are ready.
+
+        Services start as soon as PostgreSQL does: while they load, so does Kafka, and they wait for it themselves.
+        """
+        self._choose_addresses()
+        say("Starting PostgreSQL, Kafka and the mailbox …")
+        with ThreadPoolExecutor(max_workers=1) as beside:
+            kafka = beside.submit(self._launch, "kafka", partial(self._start_kafka, self.addresses.kafka))
+            self._all(
+                {
+                    "postgres": partial(
+                        self._launch, "postgres", partial(self._start_postgres, self.addresses.postgres)
+                    ),
+                    "mailbox": partial(self._launch, "mailbox", self._start_mailbox),
+                }
+            )
+            started = self._launch_services()
+            kafka.result()
+        self._wait_for_services(started)
+        if needs_demo_shop(self):
             load_demo_shop(self)
-            self._start_services([name for name in self.services if name not in first])
         self.write_run_file()
 
-    def _start_platform(self) -> None:
-        """PostgreSQL, Kafka and the mailbox beside each other; every address is chosen here."""
+    def _choose_addresses(self) -> None:
         postgres, kafka, smtp, mailbox, *others = free_ports(len(SERVICES) + 4)
         chosen = dict(zip(SERVICES, others, strict=True)) | {GATEWAY: self.gateway_port}
         self._addresses = Addresses(postgres, kafka, smtp, mailbox, chosen)
-        say("Starting PostgreSQL, Kafka and the mailbox …")
-        starters: dict[str, Callable[[], Running]] = {
-            "postgres": partial(self._start_postgres, postgres),
-            "kafka": partial(self._start_kafka, kafka),
-            "mailbox": partial(self._start_mailbox, smtp, mailbox),
-        }
-        self._all({name: partial(self._launch, name, start) for name, start in starters.items()})
 
     def _start_postgres(self, port: int) -> Postgres:
         password = self.secrets.password("postgres")
@@ -129,36 +133,32 @@ class Run:
     def _start_kafka(self, port: int) -> Kafka:
         return Kafka.start(self.data_dir / "kafka", port=port, log=self.logs / "kafka.log", progress=say)
 
-    def _start_mailbox(self, smtp_port: int, http_port: int) -> Child:
-        ports = ["--smtp-port", str(smtp_port), "--http-port", str(http_port)]
+    def _start_mailbox(self) -> Child:
+        port = self.addresses.mailbox
+        ports = ["--smtp-port", str(self.addresses.smtp), "--http-port", str(port)]
         folder = self.data_dir / "mailbox"
         child = self.spawn("mailbox", ["quartermaster_local.mailbox", *ports, "--data-dir", str(folder)], {})
-        child.wait_until(lambda: answers(http_port, "/livez"), timeout_seconds=_READY_SECONDS)
+        child.wait_until(lambda: answers(port, "/livez"), timeout_seconds=_READY_SECONDS)
         return child
 
-    def _migrate(self) -> None:
-        kafka, postgres = self.data_dir / "kafka/log/meta.properties", self._postgres().cluster / "PG_VERSION"
-        marks = Marks(self.data_dir / "migrated", data=(kafka, postgres))
-        due = [name for name in self.services if not marks.is_at_head(name)]
-        if due:
-            say(f"Migrating {', '.join(due)} …")
-        self._all({name: partial(self._migrate_one, name, marks) for name in due})
+    def _launch_services(self) -> list[str]:
+        """Start every service; one whose code or data is not the one it was last ready with migrates first."""
+        say(f"Starting {', '.join(self.services)} …")
+        marks = self._marks()
+        for name in self.services:
+            verb = ["serve"] if marks.is_at_head(name) else ["serve", "--migrate"]
+            self._launch(name, partial(self.spawn, name, [name, *verb], self.environment(name)))
+        return list(self.services)
 
-    def _migrate_one(self, name: str, marks: Marks) -> None:
-        child = self.spawn(name, [name, "migrate"], self.environment(name))
-        if not child.wait(_MIGRATE_SECONDS):
-            child.kill()
-            raise LocalProblem(f"{name} migrate did not end within {_MIGRATE_SECONDS:.0f} s. {child.last_words()}")
-        if child.exit_status != 0:
-            raise LocalProblem(f"{name} migrate ended with status {child.exit_status}. {child.last_words()}")
-        marks.set(name)
-
-    def _start_services(self, names: list[str]) -> None:
-        if names:
-            say(f"Starting {', '.join(names)} …")
-        for name in names:
-            self._launch(name, partial(self.spawn, name, [name, "serve"], self.environment(name)))
+    def _wait_for_services(self, names: list[str]) -> None:
         self._all({name: partial(self._wait_for, name) for name in names})
+        marks = self._marks()
+        for name in names:
+            marks.set(name)
+
+    def _marks(self) -> Marks:
+        data = (self.data_dir / "kafka/log/meta.properties", self._postgres().cluster / "PG_VERSION")
+        return Marks(self.data_dir / "migrated", data=data)
 
     def _wait_for(self, name: str) -> None:
         child = self.processes[name].running
@@ -365,9 +365,10 @@ def _signals_stop(current: Run) -> Iterator[None]:
 
 
 def needs_demo_shop(current: Run) -> bool:
-    """Whether this data has no demo shop yet, and there is one to load."""
+    """Whether this data has no demo shop yet, there is one to load, and all are there that it takes."""
     package = DEMO_LOADER.partition(".")[0]
-    if (current.data_dir / "demo.json").exists() or find_spec(package) is None:
+    whole = set(SERVICES) <= set(current.services)
+    if not whole or (current.data_dir / "demo.json").exists() or find_spec(package) is None:
         return False
     return find_spec(DEMO_LOADER) is not None
 

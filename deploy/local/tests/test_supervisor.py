@@ -22,17 +22,16 @@ from quartermaster_local.suite import SERVICES, Addresses, environment_of
 from quartermaster_local.supervisor import answers, run
 from quartermaster_local.testing import is_gone, wait_for
 
-# Stands in for a service: `migrate` leaves a trace, `serve` answers every GET.
+# Stands in for a service: `--migrate` leaves a trace, `serve` answers every GET.
 SERVICE = """
 import http.server, os, pathlib, sys
-if sys.argv[1] == "migrate":
+if "--migrate" in sys.argv:
     with pathlib.Path(os.environ["TRACE"]).open("a") as trace:
         trace.write(os.environ["GATEWAY_DATABASE_URL"] + "\\n")
-else:
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self):
-            self.send_response(200); self.send_header("Content-Length", "0"); self.end_headers()
-    http.server.HTTPServer((os.environ["GATEWAY_HOST"], int(os.environ["GATEWAY_PORT"])), Handler).serve_forever()
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200); self.send_header("Content-Length", "0"); self.end_headers()
+http.server.HTTPServer((os.environ["GATEWAY_HOST"], int(os.environ["GATEWAY_PORT"])), Handler).serve_forever()
 """
 
 

@@ -17,6 +17,7 @@ from uuid import UUID
 import orjson
 import uvicorn
 import uvloop
+from aiokafka.errors import KafkaConnectionError
 
 from common.database import Database, migrate
 from common.events import create_topics
@@ -33,6 +34,7 @@ LOG = logger(__name__)
 HTTP_DRAIN_SECONDS = 10  # with the loops' own stop, inside compose's 25 s
 GC_THRESHOLDS = (50_000, 20, 50)  # after freeze: p99 of a checkout a quarter lower than with the defaults
 TOPICS_WAIT_SECONDS = 30.0  # a broker that starts beside us
+BROKER_PAUSE_SECONDS = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,7 @@ def _parser(service: Service, extra: Mapping[str, Command]) -> argparse.Argument
     verbs = parser.add_subparsers(dest="verb", required=True)
     serve = verbs.add_parser("serve", help="answer requests, publish, consume, work")
     serve.add_argument("--roles", default=",".join(ROLES), help=f"some of {','.join(ROLES)}")
+    serve.add_argument("--migrate", action="store_true", help="bring the database to head first")
     verbs.add_parser("migrate", help="bring the database to head and create the topics")
     verbs.add_parser("verify", help="run the invariants; exit 1 if one is broken")
     letters = verbs.add_parser("dead-letters", help="events that could not be handled")
@@ -74,6 +77,8 @@ def _parser(service: Service, extra: Mapping[str, Command]) -> argparse.Argument
 async def _run(service: Service, settings: ServiceSettings, arguments: argparse.Namespace) -> int:
     match arguments.verb:
         case "serve":
+            if arguments.migrate:
+                await bring_to_head(service, settings)
             return await serve(service, settings, roles=arguments.roles.split(","))
         case "migrate":
             return await bring_to_head(service, settings)
@@ -150,11 +155,20 @@ async def _wait_for_signal(runtime: Runtime) -> None:
 async def bring_to_head(service: Service, settings: ServiceSettings) -> int:
     """Migrate, then create the topics that the service publishes or consumes, before anything subscribes."""
     await migrate(settings.database_url.get_secret_value(), service.migrations)
-    if service.topics:
-        async with asyncio.timeout(TOPICS_WAIT_SECONDS):
-            await create_topics(settings.kafka_bootstrap_servers, settings.events_namespace, service.topics)
+    async with asyncio.timeout(TOPICS_WAIT_SECONDS):
+        while not await _topics_made(service, settings):  # noqa: ASYNC110 - a broker cannot tell when it is up
+            await asyncio.sleep(BROKER_PAUSE_SECONDS)
     sys.stderr.write(f"{service.name}: database at head, {len(service.topics)} topics there\n")
     return 0
+
+
+async def _topics_made(service: Service, settings: ServiceSettings) -> bool:
+    """Create the topics; False while the broker does not answer yet."""
+    try:
+        await create_topics(settings.kafka_bootstrap_servers, settings.events_namespace, service.topics)
+    except KafkaConnectionError:
+        return False
+    return True
 
 
 async def verify(service: Service, settings: ServiceSettings) -> int:

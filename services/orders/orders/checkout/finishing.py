@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 LOG = logger(__name__)
 
-AT_ONCE: Final = 20  # checkouts a sweep
+AT_ONCE: Final = 20  # checkouts, taken again and again until none is due
 TOGETHER: Final = 3  # connections that they may use of the pool
 KEYS_KEPT_FOR: Final = timedelta(hours=24)
 KEYS_AT_ONCE: Final = 500
@@ -33,15 +33,17 @@ def desk_of(runtime: "Runtime") -> Desk:
 async def finish_checkouts(runtime: "Runtime") -> int:
     """Finish what is past its deadline. Who fails is looked at again, at longer and longer intervals up to a minute."""
     desk = desk_of(runtime)
-    due = await CheckoutRepository(await desk.uow()).take_due(AT_ONCE)
     places = asyncio.Semaphore(TOGETHER)
+    total = 0
 
     async def one(checkout: Checkout) -> None:
         async with places:
             await _look_after(desk, checkout)
 
-    await asyncio.gather(*(one(checkout) for checkout in due))
-    return len(due)
+    while due := await CheckoutRepository(await desk.uow()).take_due(AT_ONCE):
+        await asyncio.gather(*(one(checkout) for checkout in due))
+        total += len(due)
+    return total
 
 
 async def _look_after(desk: Desk, checkout: Checkout) -> None:

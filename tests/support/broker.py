@@ -50,12 +50,17 @@ async def published(suite: Suite, service: str, *, key: str | None = None, kind:
 async def send(suite: Suite, records: Sequence[Record]) -> None:
     """Put records on their topics and wait until every group that listens has passed them."""
     async with AIOKafkaProducer(bootstrap_servers=suite.platform.bootstrap, enable_idempotence=True) as producer:
-        for record in records:
-            topic = f"{suite.namespace}.{record.topic}"
-            sent = await producer.send_and_wait(
-                topic, record.value, key=encode_key(record.key), headers=to_kafka(record.headers)
+        sent = [
+            await producer.send_and_wait(
+                f"{suite.namespace}.{record.topic}",
+                record.value,
+                key=encode_key(record.key),
+                headers=to_kafka(record.headers),
             )
-    await passed(suite, topic, sent.partition, sent.offset)
+            for record in records
+        ]
+    for each in sent:
+        await passed(suite, each.topic, each.partition, each.offset)
 
 
 async def passed(suite: Suite, topic: str, partition: int, offset: int) -> None:

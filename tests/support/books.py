@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from common.testing.suite import until
-from tests.shop import Shop
+from tests.support.shop import Shop
 
 CHARGED_OR_ORDERED = """
 SELECT coalesce(c.key, o.id)::text AS id, c.state, c.authorised, o.status, o.total
@@ -37,6 +37,6 @@ def _balanced(row: Mapping[str, object]) -> bool:
 
 
 async def placed_once(shop: Shop, placed: Mapping[str, str]) -> bool:
-    """Whether each order that was promised by a 201 is there, of its own cart. (One cart makes one order: a constraint.)"""
+    """Whether each order that was promised by a 201 is there, of its own cart."""
     rows = await shop.suite.rows("orders", PLACED, list(placed))
     return {row["id"]: row["cart_id"] for row in rows} == dict(placed)

@@ -9,7 +9,7 @@ from uuid import uuid4
 import httpx2
 
 from common.testing.suite import until
-from tests.shop import ADDRESS, SHIPPING, Shop
+from tests.support.shop import ADDRESS, SHIPPING, Shop
 
 PATIENCE_SECONDS = 60.0
 PAUSE_SECONDS = 0.2
