@@ -27,7 +27,7 @@ async def all_ended(shop: Shop) -> None:
 async def unbalanced(shop: Shop) -> list[dict[str, object]]:
     """Charges without their order, orders without their charge, amounts that differ."""
     rows = await shop.suite.rows("orders", CHARGED_OR_ORDERED)
-    return [dict(row) for row in rows if not _balanced(row)]
+    return [row for row in map(dict, rows) if not _balanced(row)]
 
 
 def _balanced(row: Mapping[str, object]) -> bool:

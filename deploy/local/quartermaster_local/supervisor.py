@@ -142,13 +142,15 @@ class Run:
         return child
 
     def _launch_services(self) -> list[str]:
-        """Start every service; one whose code or data is not the one it was last ready with migrates first."""
         say(f"Starting {', '.join(self.services)} …")
-        marks = self._marks()
         for name in self.services:
-            verb = ["serve"] if marks.is_at_head(name) else ["serve", "--migrate"]
-            self._launch(name, partial(self.spawn, name, [name, *verb], self.environment(name)))
+            self._launch(name, partial(self._start_service, name))
         return list(self.services)
+
+    def _start_service(self, name: str) -> Child:
+        """Start it; where code or data are not those that it was last ready with, it migrates first."""
+        verb = ["serve"] if self._marks().is_at_head(name) else ["serve", "--migrate"]
+        return self.spawn(name, [name, *verb], self.environment(name))
 
     def _wait_for_services(self, names: list[str]) -> None:
         self._all({name: partial(self._wait_for, name) for name in names})

@@ -9,7 +9,6 @@ import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from time import monotonic
 from typing import Any
 
 import pytest
@@ -104,9 +103,7 @@ def test_a_run_survives_the_kill_of_one_and_of_all_and_stops_cleanly(make_run: M
         os.kill(pid, signal.SIGKILL)
     wait_for(lambda: all(map(is_gone, killed.values())))
 
-    begun = monotonic()
     second = make_run.start()
-    assert monotonic() - begun < 15, make_run.output
     assert len(make_run.trace.read_text().splitlines()) == 1, "Nothing had changed: there was nothing to migrate."
 
     alive = make_run.pids
