@@ -83,6 +83,8 @@ generated: install  ## Make anew what is generated and checked in (CHECK=--check
 	@$(VENV)/python -m common.events.generate $(CHECK)
 	@$(VENV)/python -m tools.verify.consumers $(CHECK)
 	@$(VENV)/python -m tools.settings_page $(CHECK)
+	@$(VENV)/python docs/list_dependencies.py $(CHECK)
+	@$(VENV)/python docs/pictures/draw_suite.py $(CHECK)
 	@$(VENV)/python deploy/demo/make_shop.py $(CHECK)
 
 clean:  ## Remove .venv, caches and build leftovers; data stays.

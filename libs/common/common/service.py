@@ -222,7 +222,7 @@ class Runtime:
                 await connection.fetchval("SELECT 1")
             if not self._migrated:
                 self._migrated = await at_head(self.database.engine, self.service.migrations)
-        except (Unavailable, OSError, asyncpg.PostgresError):
+        except (Unavailable, OSError, asyncpg.PostgresError, asyncpg.InternalClientError):
             return "away"
         return "migrated" if self._migrated else "not at head: run migrate"
 

@@ -42,8 +42,7 @@ class Aggregate:
 class Database:
     """A service's own PostgreSQL database.
 
-    The SQLAlchemy engine runs in AUTOCOMMIT: transactions are begun and ended by the unit of work alone, so that SQL
-    text on the asyncpg connection and an ORM session share one transaction.
+    The SQLAlchemy engine is the pool, in AUTOCOMMIT: transactions are begun and ended by the unit of work alone.
     """
 
     def __init__(
@@ -74,7 +73,6 @@ class Database:
         pool_size: int = 8,
         test_clock: bool = False,
         aggregates: Mapping[str, Aggregate] | None = None,
-        synchronous_commit: bool = True,
     ) -> "Database":
         """Make the pool for ``url`` (``postgresql://…``); nothing connects until the first statement.
 
@@ -85,11 +83,8 @@ class Database:
             pool_size: Connections of this process; a request beyond them waits up to 5 s, then gets 503.
             test_clock: Whether business time has an offset, read by each unit of work.
             aggregates: Topic name -> the row that numbers its events.
-            synchronous_commit: False only for carts, whose loss a shopper sees and can repeat.
         """
         settings = SESSION_SETTINGS | {"application_name": service}
-        if not synchronous_commit:
-            settings["synchronous_commit"] = "off"
         engine = create_async_engine(
             url.replace("postgresql://", "postgresql+asyncpg://", 1),
             isolation_level="AUTOCOMMIT",

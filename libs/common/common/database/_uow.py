@@ -15,8 +15,6 @@ from typing import TYPE_CHECKING, Any, Self
 import asyncpg
 import orjson
 from pydantic import BaseModel
-from sqlalchemy.engine import Connection
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 from sqlalchemy.pool import PoolProxiedConnection
 
 from common.answers import Answer, answer_of, problem_answer
@@ -62,7 +60,6 @@ class UnitOfWork:
         self._lock_timeout_ms = lock_timeout_ms
         self._pooled: PoolProxiedConnection | None = None
         self._connection: asyncpg.Connection | None = None
-        self._session: AsyncSession | None = None
         self._now: datetime | None = None
         self._events: list[tuple[Topic, UUID, dict[str, str], bytes | None]] = []
         self._jobs: list[tuple[Job[Any], BaseModel]] = []
@@ -97,17 +94,6 @@ class UnitOfWork:
         if self._connection is None:
             raise RuntimeError("this unit of work is not entered")
         return self._connection
-
-    @property
-    def session(self) -> AsyncSession:
-        """An ORM session on the same connection, in the same transaction."""
-        if self._session is None:
-            if self._pooled is None:
-                raise RuntimeError("this unit of work is not entered")
-            engine = self.database.engine
-            bind = AsyncConnection(engine, Connection(engine.sync_engine, connection=self._pooled))
-            self._session = AsyncSession(bind=bind, expire_on_commit=False)
-        return self._session
 
     async def __aenter__(self) -> Self:
         if self._pooled is not None:
@@ -145,8 +131,6 @@ class UnitOfWork:
     async def _commit(self) -> None:
         published, queued = bool(self._events), bool(self._jobs)
         try:
-            if self._session is not None:
-                await self._session.flush()
             await self._write_outbox()
             await self._write_jobs()
             if self._idempotency is not None and self._answer is not None:
@@ -183,8 +167,6 @@ class UnitOfWork:
         if pooled is None or connection is None:
             return
         try:
-            if self._session is not None:
-                self._session.expunge_all()
             if not connection.is_closed() and connection.is_in_transaction():
                 await connection.execute("ROLLBACK", timeout=2)
             if not reuse:
@@ -199,7 +181,7 @@ class UnitOfWork:
 
     async def _release(self) -> None:
         pooled, connection = self._pooled, self._connection
-        self._pooled = self._connection = self._session = None
+        self._pooled = self._connection = None
         self._events, self._jobs = [], []
         if pooled is None or connection is None or not pooled.is_valid:
             return
@@ -216,20 +198,14 @@ class UnitOfWork:
     @asynccontextmanager
     async def savepoint(self) -> AsyncIterator[None]:
         """Undo the block alone when it raises: its statements, events and jobs."""
-        if self._session is not None:
-            await self._session.flush()
         events, jobs = len(self._events), len(self._jobs)
         name = f"part_{events}_{jobs}_{id(object())}"
         await self.connection.execute(f"SAVEPOINT {name}")
         try:
             yield
-            if self._session is not None:
-                await self._session.flush()
         except BaseException:
             del self._events[events:], self._jobs[jobs:]
             await self.connection.execute(f"ROLLBACK TO SAVEPOINT {name}")
-            if self._session is not None:
-                self._session.expunge_all()
             raise
         await self.connection.execute(f"RELEASE SAVEPOINT {name}")
 

@@ -33,6 +33,7 @@ from common.events._envelope import (
     source_of,
     to_kafka,
     tombstone_headers,
+    without_input,
 )
 from common.events._registry import CONTRACTS, contract_for, contracts_on, topics_of
 from common.events._topics import (
@@ -95,4 +96,5 @@ __all__ = [
     "to_kafka",
     "tombstone_headers",
     "topics_of",
+    "without_input",
 ]

@@ -210,6 +210,12 @@ def event_id_of(headers: Mapping[str, str]) -> UUID:
     return _uuid(headers, "ce_id")
 
 
+def without_input(error: ValidationError) -> str:
+    """Say which fields are wrong and why, without what they hold."""
+    failures = error.errors(include_input=False, include_url=False, include_context=False)
+    return "; ".join(f"{'.'.join(str(part) for part in failure['loc'])}: {failure['msg']}" for failure in failures)
+
+
 def decode_record(
     topic: Topic, headers: Mapping[str, str], key: bytes | None, value: bytes | None
 ) -> Event[EventContract] | Tombstone | UnknownEvent:
@@ -228,7 +234,8 @@ def decode_record(
     try:
         data = contract.model_validate_json(message.data or b"")
     except ValidationError as error:
-        raise MalformedRecordError(f"The data of {event_type} {attributes.get('id')} is invalid: {error}") from error
+        sentence = f"The data of {event_type} {attributes.get('id')} is invalid: {without_input(error)}"
+        raise MalformedRecordError(sentence) from error
     return Event(
         id=_uuid(attributes, "id"),
         type=event_type,

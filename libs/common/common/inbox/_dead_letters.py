@@ -4,7 +4,7 @@ Functions for the command line and the API; whoever offers them checks rights an
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
@@ -15,6 +15,7 @@ from common.database import Database, UnitOfWork
 from common.events import Topic, UnknownEvent, decode_record, encode_key
 from common.inbox._consumer import Consumer
 from common.inbox._delivery import apply_one
+from common.inbox._verdicts import described
 from common.problems import Conflict, NotFound
 
 Status = Literal["open", "redriven", "discarded"]
@@ -43,6 +44,12 @@ class DeadLetterClosed(Conflict):
     """The dead letter was redriven or discarded before; its event is not applied a second time."""
 
     slug, title = "dead-letter-closed", "The dead letter is closed"
+
+
+class DeadLetterStillFails(Conflict):
+    """The handler failed on the event again, or is gone. Mend the cause first, or discard the letter."""
+
+    slug, title = "dead-letter-still-fails", "The event fails again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,30 +94,34 @@ async def show_dead_letter(database: Database, letter_id: UUID) -> DeadLetter:
 
 
 async def redrive_dead_letter(database: Database, consumers: Iterable[Consumer], letter_id: UUID) -> DeadLetter:
-    """Run the consumer's handler and close the letter, in one transaction. Returns the letter as it was.
+    """Run the consumer's handler and close the letter, in one transaction. Returns the closed letter.
 
-    Raises DeadLetterNotFound, DeadLetterClosed, Conflict when this service has no such consumer any more, and whatever
-    the handler raises: the letter then stays open, with the new error.
+    Raises DeadLetterNotFound, DeadLetterClosed, and DeadLetterStillFails when the handler fails again or this service
+    has no such consumer any more: the letter then stays open, with the new error.
     """
     try:
         async with database.uow() as uow:
             letter = await _open_letter(uow, letter_id)
             await _apply(letter, consumers, uow)
-            await uow.execute(CLOSE, letter_id, "redriven", database.clock.now())
-            return letter
+            return await _close(uow, letter, "redriven")
     except (DeadLetterNotFound, DeadLetterClosed):
         raise
     except Exception as error:
-        await database.uow().single(FAILED_AGAIN, letter_id, repr(error).replace("\x00", "\ufffd"))
-        raise
+        await database.uow().single(FAILED_AGAIN, letter_id, described(error).replace("\x00", "\ufffd"))
+        raise DeadLetterStillFails(f"The dead letter {letter_id} failed again: {described(error)}") from error
 
 
 async def discard_dead_letter(database: Database, letter_id: UUID) -> DeadLetter:
     """Close a letter whose event shall have no effect. Raises DeadLetterNotFound and DeadLetterClosed."""
     async with database.uow() as uow:
         letter = await _open_letter(uow, letter_id)
-        await uow.execute(CLOSE, letter_id, "discarded", database.clock.now())
-        return letter
+        return await _close(uow, letter, "discarded")
+
+
+async def _close(uow: UnitOfWork, letter: DeadLetter, status: Status) -> DeadLetter:
+    closed_at = uow.database.clock.now()
+    await uow.execute(CLOSE, letter.id, status, closed_at)
+    return replace(letter, status=status, closed_at=closed_at)
 
 
 async def _open_letter(uow: UnitOfWork, letter_id: UUID) -> DeadLetter:

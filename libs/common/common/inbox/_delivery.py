@@ -22,7 +22,7 @@ from common.inbox._consumer import Consumer, Handler, SetHandler
 from common.inbox._context import context_of
 from common.inbox._records import Batch, Place, Record
 from common.inbox._store import bury, claim_and_advance
-from common.inbox._verdicts import Verdict, verdict_on
+from common.inbox._verdicts import Verdict, described, verdict_on
 from common.telemetry import Metrics
 from common.telemetry import metrics as told
 
@@ -167,7 +167,7 @@ class Delivery:
         if len(batch.records) == 1:
             return await self._settle(batch.records[0], error)
         log.warning(
-            "consumer.batch_replayed", consumer=self._consumer.group, records=len(batch.records), error=repr(error)
+            "consumer.batch_replayed", consumer=self._consumer.group, records=len(batch.records), error=described(error)
         )
         return await self._deliver_singly(batch)
 
@@ -189,7 +189,7 @@ class Delivery:
         ):
             return [self._hold(record, error, verdict)]
         if self.breaker.refuses:
-            raise GroupHalted(f"{record.type} {record.event_id}: {error!r}")
+            raise GroupHalted(f"{record.type} {record.event_id}: {described(error)}")
         try:
             await self._bury(record, error, attempts=max(1, trouble.unknown) + trouble.transient)
         except Exception as failure:  # noqa: BLE001 - the database is away, or refuses the letter: never skip the event
@@ -220,7 +220,7 @@ class Delivery:
             type=record.type,
             verdict=verdict.value,
             seconds=seconds,
-            error=repr(error),
+            error=described(error),
         )
         return Hold(record.place, record, seconds)
 
@@ -229,7 +229,7 @@ class Delivery:
         async with self._transaction() as uow:
             new = await self._claim(uow, [Batch(record.place, (record,))])
             if record.event_id in new or record.is_tombstone:
-                await bury(uow, consumer=self._consumer.group, record=record, error=repr(error), attempts=attempts)
+                await bury(uow, consumer=self._consumer.group, record=record, error=described(error), attempts=attempts)
         self._troubles.pop(record.place, None)
         self.breaker.dead()
         self._metrics.count(told.DEAD_LETTERS, self._consumer.group)
@@ -240,7 +240,7 @@ class Delivery:
             event_id=str(record.event_id),
             type=record.type,
             attempts=attempts,
-            error=repr(error),
+            error=described(error),
         )
 
     # -- one transaction ----------------------------------------------------------------------------------------------
@@ -272,7 +272,7 @@ class Delivery:
         except Exception as error:
             if entered:
                 raise
-            raise DatabaseAway(repr(error)) from error
+            raise DatabaseAway(described(error)) from error
 
     async def _claim(self, uow: UnitOfWork, batches: Sequence[Batch]) -> set[UUID]:
         return await claim_and_advance(

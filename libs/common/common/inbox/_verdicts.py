@@ -8,7 +8,7 @@ import asyncpg
 import sqlalchemy.exc
 from pydantic import ValidationError
 
-from common.events import MalformedRecordError
+from common.events import MalformedRecordError, without_input
 from common.inbox._consumer import Permanent
 from common.problems import Problem
 
@@ -39,6 +39,13 @@ class Verdict(Enum):
     UNKNOWN = "unknown"
 
 
+def described(error: BaseException) -> str:
+    """Say what was raised, without the values that a validation error quotes: they can be personal."""
+    if isinstance(error, ValidationError):
+        return f"ValidationError: {without_input(error)}"
+    return repr(error)
+
+
 def verdict_on(error: BaseException) -> Verdict:
     """Judge by the first of the error and what it was raised from that says something."""
     for cause in _causes(error):
@@ -65,6 +72,7 @@ def _judge(error: BaseException) -> Verdict:
     if isinstance(state, str):
         return _judge_state(state)
     lost = isinstance(error, asyncpg.InterfaceError) and "connection" in str(error)  # its others are about wrong calls
+    lost = lost or isinstance(error, asyncpg.InternalClientError)  # the driver is still reading the server's farewell
     if lost or isinstance(error, (OSError, TimeoutError, asyncio.IncompleteReadError, sqlalchemy.exc.TimeoutError)):
         return Verdict.TRANSIENT
     return Verdict.UNKNOWN

@@ -48,7 +48,7 @@ ANY_UNPUBLISHED = "SELECT EXISTS (SELECT FROM outbox WHERE published_at IS NULL)
 BACKLOG = "SELECT count(*) AS pending, min(created_at) AS oldest FROM outbox WHERE published_at IS NULL"
 MARK = "UPDATE outbox SET published_at = $2 WHERE id = ANY($1::bigint[])"
 
-SESSION_LOST = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
+SESSION_LOST = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 BROKER_AWAY = (OSError, TimeoutError, KafkaError)
 
 

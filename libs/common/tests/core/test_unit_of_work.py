@@ -140,21 +140,6 @@ async def test_a_savepoint_takes_its_events_back(database: Database, probe: Even
     assert await probe.events(key=undone) == []
 
 
-async def test_the_orm_session_shares_the_transaction(database: Database) -> None:
-    from sqlalchemy import text  # noqa: PLC0415 - the ORM is only needed here
-
-    class Stop(Exception):
-        pass
-
-    with pytest.raises(Stop):
-        async with database.uow() as uow:
-            await uow.execute("INSERT INTO mug (id, name) VALUES ($1, 'session')", uuid7())
-            seen = await uow.session.scalar(text("SELECT count(*) FROM mug WHERE name = 'session'"))
-            assert seen == 1
-            raise Stop
-    assert await mugs_named(database, "session") == 0
-
-
 async def test_a_cancelled_unit_of_work_gives_back_a_clean_connection(database: Database) -> None:
     entered = asyncio.Event()
 

@@ -19,6 +19,7 @@ from common.events.contracts.notifications import MessageFailed, MessageSent
 from common.inbox import (
     Consumer,
     DeadLetterClosed,
+    DeadLetterStillFails,
     DeliveryLimits,
     Permanent,
     discard_dead_letter,
@@ -386,14 +387,15 @@ async def test_redrive_runs_the_handler_and_closes_the_letter_in_one_transaction
     await delivery(bus, faulty.consumer).deliver([batch(bad)])
     (letter,) = await list_dead_letters(bus.database)
 
-    with pytest.raises(Permanent):
+    with pytest.raises(DeadLetterStillFails, match="not yet"):
         await redrive_dead_letter(bus.database, [faulty.consumer], letter.id)
     still_open = await show_dead_letter(bus.database, letter.id)
     assert (still_open.status, still_open.attempts, await bus.effects()) == ("open", 2, 0)
 
     faulty.bad.clear()
-    await redrive_dead_letter(bus.database, [faulty.consumer], letter.id)
-    assert ((await show_dead_letter(bus.database, letter.id)).status, await bus.effects()) == ("redriven", 1)
+    closed = await redrive_dead_letter(bus.database, [faulty.consumer], letter.id)
+    assert closed == await show_dead_letter(bus.database, letter.id)
+    assert (closed.status, await bus.effects()) == ("redriven", 1)
     with pytest.raises(DeadLetterClosed):
         await redrive_dead_letter(bus.database, [faulty.consumer], letter.id)
     assert await bus.effects() == 1
