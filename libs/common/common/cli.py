@@ -25,6 +25,7 @@ from common.http.app import create_app
 from common.inbox import discard_dead_letter, list_dead_letters, redrive_dead_letter, show_dead_letter
 from common.invariants import run_invariants
 from common.problems import Problem
+from common.scheduling import parked_jobs, requeue_parked
 from common.service import ROLES, Runtime, Service
 from common.settings import ServiceSettings, load
 from common.telemetry import configure_logs, logger
@@ -69,6 +70,9 @@ def _parser(service: Service, extra: Mapping[str, Command]) -> argparse.Argument
     letters = verbs.add_parser("dead-letters", help="events that could not be handled")
     letters.add_argument("action", choices=("list", "show", "redrive", "discard"))
     letters.add_argument("id", nargs="?", type=UUID)
+    parked = verbs.add_parser("parked-jobs", help="jobs given up after their last attempt")
+    parked.add_argument("action", choices=("list", "requeue"))
+    parked.add_argument("id", nargs="*", type=int)
     for name, command in extra.items():
         command.add_arguments(verbs.add_parser(name, help=command.help))
     return parser
@@ -84,6 +88,8 @@ async def _run(service: Service, settings: ServiceSettings, arguments: argparse.
             return await bring_to_head(service, settings)
         case "verify":
             return await verify(service, settings)
+        case "parked-jobs":
+            return await parked(service, settings, arguments.action, arguments.id)
         case _:
             return await dead_letters(service, settings, arguments.action, arguments.id)
 
@@ -186,6 +192,18 @@ async def verify(service: Service, settings: ServiceSettings) -> int:
     return 1 if violations else 0
 
 
+async def parked(service: Service, settings: ServiceSettings, action: str, jobs: Sequence[int]) -> int:
+    """List the jobs that were given up, or queue some of them again."""
+    database = Database.open(settings.database_url.get_secret_value(), service=service.name)
+    try:
+        if action == "requeue":
+            await requeue_parked(database, jobs)
+        _print(await parked_jobs(database))
+    finally:
+        await database.close()
+    return 0
+
+
 async def dead_letters(service: Service, settings: ServiceSettings, action: str, letter: UUID | None) -> int:
     """List the events put aside, or show, redrive or discard one."""
     if action != "list" and letter is None:
@@ -210,8 +228,12 @@ async def _on_dead_letters(runtime: Runtime, action: str, letter: UUID | None) -
     except Problem as problem:
         sys.stderr.write(f"{problem.detail}\n")
         return 1
-    sys.stdout.buffer.write(orjson.dumps(found, default=_readable, option=orjson.OPT_INDENT_2) + b"\n")
+    _print(found)
     return 0
+
+
+def _print(found: object) -> None:
+    sys.stdout.buffer.write(orjson.dumps(found, default=_readable, option=orjson.OPT_INDENT_2) + b"\n")
 
 
 def _readable(value: object) -> str:
