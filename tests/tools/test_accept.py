@@ -120,12 +120,14 @@ def test_the_projects_own_pages_are_understood(tmp_path: Path) -> None:
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux tells the PSS")
 def test_memory_is_that_of_the_processes_and_has_a_limit(clone: Standing, monkeypatch: pytest.MonkeyPatch) -> None:
     (clone.folder / ".data").mkdir()
-    processes = {name: {"pid": os.getpid()} for name in SERVICES}
+    clone.running = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, start_new_session=True)
+    processes = {name: {"pid": clone.running.pid} for name in SERVICES}
     (clone.folder / ".data/run.json").write_text(json.dumps({"processes": processes, "supervisor": os.getpid()}))
     assert "gateway" in memory_of_services(clone)
     monkeypatch.setattr("tools.acceptance.looks.MEMORY_LIMIT_KIB", 1024)
     with pytest.raises(StepFailedError, match="more than 1"):
         memory_of_services(clone)
+    clone.running.communicate(b"\n", timeout=20)
 
 
 def test_kill_reaches_children_of_children(clone: Standing) -> None:

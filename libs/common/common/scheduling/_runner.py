@@ -61,6 +61,7 @@ class JobRunner:
         self._report_every, self._silent_for = report_every, silent_for
         self._running: dict[int, asyncio.Task[None]] = {}
         self._may_be_more = False
+        self._returning: set[asyncio.Task[None]] = set()
         self._woken = asyncio.Event()
         self._stop = asyncio.Event()
 
@@ -122,11 +123,23 @@ class JobRunner:
             return
 
     def _start(self, queued: QueuedJob) -> None:
-        if queued.id in self._running:  # taken back from us while our reports did not get through; it still runs
+        earlier = self._running.get(queued.id)
+        if earlier is not None:  # its outcome is written but its task not over, or it was taken back from us
+            earlier.add_done_callback(lambda _: self._return(queued))
             return
         task = asyncio.create_task(self._run(queued), name=f"job {queued.entrypoint} {queued.id}")
         self._running[queued.id] = task
         task.add_done_callback(lambda _: self._ended(queued))
+
+    def _return(self, queued: QueuedJob) -> None:
+        """Queue a job again that was taken while an earlier try of it still ran here; a finished one has no row."""
+        task = asyncio.create_task(self._hand_back(queued), name=f"return job {queued.id}")
+        self._returning.add(task)
+        task.add_done_callback(self._returned)
+
+    def _returned(self, task: asyncio.Task[None]) -> None:
+        self._returning.discard(task)
+        self.wake()
 
     def _ended(self, queued: QueuedJob) -> None:
         del self._running[queued.id]
