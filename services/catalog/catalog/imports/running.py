@@ -26,7 +26,7 @@ from catalog.imports.shopify import Layout, Parsing, handle_of, layout_of, read_
 from catalog.imports.upload import CHUNK_BYTES
 from catalog.products.repository import ProductRepository
 from catalog.products.service import save_changes
-from common.database import UnitOfWork, conflict_in
+from common.database import UnitOfWork, conflict_in, connection_lost
 from common.problems import Problem, Unavailable
 from common.scheduling import Backoff, HandBack, Job, JobRun
 from common.telemetry import logger
@@ -249,11 +249,7 @@ class _Importer:
                 async with uow.savepoint():
                     await save_changes(uow, repository, [each.change for each in changed])
         except (Problem, asyncpg.PostgresError) as error:
-            if (
-                isinstance(error, Unavailable)
-                or conflict_in(error)
-                or isinstance(error, asyncpg.OperatorInterventionError)
-            ):
+            if _says_nothing_of_the_product(error):
                 raise
             return [
                 each for each in merged if each.outcome == "unchanged" or await self._save_alone(uow, repository, each)
@@ -265,7 +261,7 @@ class _Importer:
             async with uow.savepoint():
                 await save_changes(uow, repository, [one.change])
         except (Problem, asyncpg.PostgresError) as error:
-            if isinstance(error, Unavailable) or conflict_in(error):
+            if _says_nothing_of_the_product(error):
                 raise
             LOG.warning("import.product_refused", handle=one.change.after.handle, error=str(error))
             for rows in one.groups:
@@ -344,3 +340,9 @@ class _Importer:
 IMPORT_FILE = Job(
     "import-file", import_file, ImportFile, max_attempts=PATIENCE + 1, backoff=Backoff(), concurrency_limit=2
 )
+
+
+def _says_nothing_of_the_product(error: Exception) -> bool:
+    """Whether the database was away or busy: the batch is tried again, no row is to blame."""
+    away = isinstance(error, Unavailable | asyncpg.OperatorInterventionError)
+    return away or conflict_in(error) or connection_lost(error)
