@@ -32,6 +32,7 @@ run: install  ## Run the whole suite here, with PostgreSQL and Kafka; the demo s
 
 demo: install  ## Play an order from import to figures against a running suite (GATEWAY=url).
 	@$(VENV)/python -m quartermaster_demo $(if $(GATEWAY),--gateway $(GATEWAY))
+	@$(if $(GATEWAY),,$(MAKE) --no-print-directory verify)
 
 test: install  ## Run the tests (T=path for a part).
 	@$(VENV)/python -m pytest $(if $(T),$(T),--numprocesses 2 --dist loadgroup)

@@ -3,6 +3,7 @@
 ``SEEN_EVENTS_FILE`` names a file into which the types are written at the end, one a line.
 """
 
+import fcntl
 import os
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -20,7 +21,21 @@ def seen_events() -> Iterator[set[str]]:
     seen: set[str] = set()
     yield seen
     if target := os.environ.get("SEEN_EVENTS_FILE"):
-        Path(target).write_text("".join(f"{each}\n" for each in sorted(seen)), encoding="utf-8")
+        with Path(target).open("a+", encoding="utf-8") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)  # the workers of a parallel run end beside each other
+            file.seek(0)
+            known = set(file.read().split())
+            file.writelines(f"{each}\n" for each in sorted(seen - known))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep all that walks through one shop on one worker, and begin with it: it takes longest."""
+    for item in items:
+        fixtures = getattr(item, "fixturenames", ())
+        if "seen_events" in fixtures:
+            item.add_marker(pytest.mark.xdist_group("frail shop" if "frail_shop" in fixtures else "shop"))
+    items.sort(key=lambda item: item.get_closest_marker("xdist_group") is None)
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

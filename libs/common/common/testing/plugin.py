@@ -64,11 +64,12 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         shared.close()
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep a file's tests on one worker, and with them all files that share six running services."""
+    """Keep a file's tests on one worker, which makes its database once, unless a conftest groups them otherwise."""
     for item in items:
-        fixtures = getattr(item, "fixturenames", ())
-        item.add_marker(pytest.mark.xdist_group("suite" if "suite" in fixtures else item.location[0]))
+        if item.get_closest_marker("xdist_group") is None:
+            item.add_marker(pytest.mark.xdist_group(item.location[0]))
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
