@@ -28,13 +28,16 @@ class WrongAnswer(Exception):  # the fact
 
 async def call(client: aiohttp.ClientSession, method: str, path: str, *, body: Any = None, **headers: str) -> Any:  # noqa: ANN401 - JSON
     """Send a request and read its answer whole; anything but 2xx ends the run."""
-    if method == "POST":
-        headers["Idempotency-Key"] = str(uuid.uuid4())
     async with client.request(method, path, json=body, headers=headers) as answer:
         content = await answer.read()
         if answer.status >= 300:  # noqa: PLR2004 - 2xx
             raise WrongAnswer(f"{method} {path}: {answer.status} {content[:300]!r}")
         return json.loads(content) if content else None
+
+
+def new_key() -> dict[str, str]:
+    """Make an Idempotency-Key where one is required; carts take none here, as in most storefronts."""
+    return {"Idempotency-Key": str(uuid.uuid4())}
 
 
 async def read_product(client: aiohttp.ClientSession) -> None:
@@ -62,9 +65,8 @@ async def check_out(client: aiohttp.ClientSession) -> None:
     options = await call(client, "GET", f"{path}/shipping-options", **token)
     await call(client, "PUT", f"{path}/shipping-option", body={"id": options["items"][0]["id"]}, **token)
     payment = {"method": "test", "token": "approve"}
-    order = await call(
-        client, "POST", f"{path}/checkout", body={"email": "bench@example.com", "payment": payment}, **token
-    )
+    body = {"email": "bench@example.com", "payment": payment}
+    order = await call(client, "POST", f"{path}/checkout", body=body, **token, **new_key())
     await call(client, "GET", f"/v1/orders/{order['id']}", **token)
 
 
@@ -93,7 +95,7 @@ async def fill(gateway: str, logins: dict[str, Any]) -> None:
         locations = await call(client, "GET", "/v1/locations", **bearer)
         for sku in (SKU, "MUG-WHITE"):
             body = {"location_id": locations["items"][0]["id"], "count": UNITS, "reason": "bench"}
-            await call(client, "POST", f"/v1/stock/{sku}/adjustments", body=body, **bearer)
+            await call(client, "POST", f"/v1/stock/{sku}/adjustments", body=body, **bearer, **new_key())
 
 
 async def run(gateway: str, logins: dict[str, Any], *, clients: int, seconds: float) -> None:

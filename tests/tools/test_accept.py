@@ -131,7 +131,7 @@ def test_memory_is_that_of_the_processes_and_has_a_limit(clone: Standing, monkey
 
 
 def test_kill_reaches_children_of_children(clone: Standing) -> None:
-    script = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'input()'], stdin=subprocess.PIPE)"
+    script = "import subprocess, sys; subprocess.Popen([sys.executable, '-c', 'input()'], stdin=subprocess.PIPE).wait()"
     clone.running = subprocess.Popen([sys.executable, "-c", script], start_new_session=True)
     deadline = time.monotonic() + 20
     while not descendants({clone.running.pid}):

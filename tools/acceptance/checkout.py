@@ -188,14 +188,7 @@ def ended_at_last(clone: Clone) -> Iterator[None]:
 
 
 def descendants(roots: set[int]) -> set[int]:
-    """Every process that one of these has started, directly or not.
-
-    Two looks: a list of all processes may miss one while others come and go.
-    """
-    return _descendants_now(roots) | _descendants_now(roots)
-
-
-def _descendants_now(roots: set[int]) -> set[int]:
+    """Every process that one of these has started, directly or not."""
     listed = subprocess.run(["ps", "-A", "-o", "pid=,ppid="], capture_output=True, text=True, check=True)  # noqa: S607 - whichever ps
     parents = [(int(pid), int(parent)) for pid, parent in (line.split() for line in listed.stdout.splitlines())]
     found: set[int] = set()

@@ -19,6 +19,7 @@ from uuid import UUID
 from fastapi import Depends, Query
 from pydantic import BaseModel, Field
 
+from common.on_loop import on_loop
 from common.problems import InvalidCursor
 
 T = TypeVar("T")
@@ -137,7 +138,7 @@ class PageParams:
         return self.limit + 1
 
 
-Paging = Annotated[PageParams, Depends()]
+Paging = Annotated[PageParams, Depends(on_loop(PageParams))]
 
 
 class Page(BaseModel, Generic[T]):

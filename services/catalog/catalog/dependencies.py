@@ -13,7 +13,7 @@ CanWrite = Annotated[Caller, Depends(requires("catalog:write"))]
 CanRead = Annotated[Caller, Depends(requires("catalog:read", "catalog:write"))]
 
 
-def sees_drafts(caller: Anyone) -> bool:
+async def sees_drafts(caller: Anyone) -> bool:
     """Whether the caller is staff of the catalogue."""
     return caller.has("catalog:read") or caller.has("catalog:write")
 
@@ -21,7 +21,7 @@ def sees_drafts(caller: Anyone) -> bool:
 SeesDrafts = Annotated[bool, Depends(sees_drafts)]
 
 
-def reading_unit_of_work(request: Request) -> UnitOfWork:
+async def reading_unit_of_work(request: Request) -> UnitOfWork:
     """Make a unit of work for reads that are one statement and do not ask for the time."""
     return runtime_of(request).database.uow()
 
@@ -29,7 +29,7 @@ def reading_unit_of_work(request: Request) -> UnitOfWork:
 ReadUow = Annotated[UnitOfWork, Depends(reading_unit_of_work)]
 
 
-def shop_currency(request: Request) -> str:
+async def shop_currency(request: Request) -> str:
     """The shop's own currency."""
     return runtime_of(request).settings.shop_currency
 
@@ -37,7 +37,7 @@ def shop_currency(request: Request) -> str:
 ShopCurrency = Annotated[str, Depends(shop_currency)]
 
 
-def inventory_of(request: Request) -> Inventory:
+async def inventory_of(request: Request) -> Inventory:
     """The process's client of inventory."""
     inventory: Inventory = runtime_of(request).resources
     return inventory

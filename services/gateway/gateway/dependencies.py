@@ -18,7 +18,7 @@ def resources_of(request: Request) -> Resources:
     return resources
 
 
-def settings_in(request: Request) -> Settings:
+async def settings_in(request: Request) -> Settings:
     """Return the gateway's settings."""
     settings = runtime_of(request).settings
     if not isinstance(settings, Settings):
@@ -26,15 +26,15 @@ def settings_in(request: Request) -> Settings:
     return settings
 
 
-def _passwords(request: Request) -> Passwords:
+async def _passwords(request: Request) -> Passwords:
     return resources_of(request).passwords
 
 
-def _access_tokens(request: Request) -> AccessTokens:
+async def _access_tokens(request: Request) -> AccessTokens:
     return resources_of(request).access_tokens
 
 
-def _upstreams(request: Request) -> Upstreams:
+async def _upstreams(request: Request) -> Upstreams:
     return resources_of(request).upstreams
 
 

@@ -12,18 +12,18 @@ from orders.resources import Resources
 from orders.settings import Settings
 
 
-def runtime(request: Request) -> Runtime:
+async def runtime(request: Request) -> Runtime:
     """Return the process's runtime."""
     return runtime_of(request)
 
 
-def resources(request: Request) -> Resources:
+async def resources(request: Request) -> Resources:
     """Return the process's ports."""
     held: Resources = runtime_of(request).resources
     return held
 
 
-def settings(request: Request) -> Settings:
+async def settings(request: Request) -> Settings:
     """Return the process's settings."""
     held = runtime_of(request).settings
     if not isinstance(held, Settings):
@@ -31,7 +31,7 @@ def settings(request: Request) -> Settings:
     return held
 
 
-def customer(caller: SignedIn) -> Caller:
+async def customer(caller: SignedIn) -> Caller:
     """Whoever is signed in as a customer; staff have no things of their own here."""
     if caller.customer_id is None:
         raise Forbidden("This login is not a customer's; sign in as a customer.")

@@ -1,6 +1,6 @@
 """Who is asking, and what that one may do."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Annotated, Literal
 from uuid import UUID
@@ -42,7 +42,7 @@ class Caller:
 ANONYMOUS = Caller()
 
 
-def anyone(request: Request) -> Caller:
+async def anyone(request: Request) -> Caller:
     """Whoever asks, signed in or not. Raises Unauthenticated for a credential that is expired or not ours."""
     found: Caller | None = request.scope.get("caller")
     if found is None:
@@ -55,7 +55,7 @@ def anyone(request: Request) -> Caller:
 Anyone = Annotated[Caller, Depends(anyone)]
 
 
-def signed_in(caller: Anyone) -> Caller:
+async def signed_in(caller: Anyone) -> Caller:
     """Whoever is signed in as a user."""
     if caller.kind != "user":
         raise Unauthenticated("This needs a signed-in user; send an access token as Authorization: Bearer.")
@@ -71,7 +71,7 @@ class requires:  # noqa: N801 - reads as a word of the route: Depends(requires("
     def __init__(self, *scopes: str) -> None:
         self.scopes = scopes
 
-    def __call__(self, caller: Anyone) -> Caller:
+    async def __call__(self, caller: Anyone) -> Caller:
         """Return the caller, or refuse."""
         if caller.kind == "anonymous":
             raise Unauthenticated("This needs a credential; send an access token as Authorization: Bearer.")
@@ -80,10 +80,10 @@ class requires:  # noqa: N801 - reads as a word of the route: Depends(requires("
         return caller
 
 
-def requires_service(*names: str) -> Callable[[Caller], Caller]:
+def requires_service(*names: str) -> Callable[[Caller], Awaitable[Caller]]:
     """Let pass only the services named: for routes under /internal."""
 
-    def check(caller: Anyone) -> Caller:
+    async def check(caller: Anyone) -> Caller:
         if caller.kind != "service":
             raise Unauthenticated("This route is for the suite's own services.")
         if caller.subject not in names:

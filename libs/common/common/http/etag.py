@@ -21,26 +21,30 @@ def public_etag(version: int, body: bytes) -> str:
     return f'"{version}-{blake2b(body, digest_size=8).hexdigest()}"'
 
 
-def if_match(
+async def if_match(
     header: Annotated[str | None, Header(alias="If-Match", description="The ETag that was read.")] = None,
 ) -> int | None:
     """Read If-Match as a version; None where it is absent or ``*``."""
+    return _version_in(header)
+
+
+async def required_if_match(
+    header: Annotated[str | None, Header(alias="If-Match", description="The ETag that was read (required).")] = None,
+) -> int:
+    """Read If-Match as a version. Raises PreconditionRequired where it is absent."""
+    version = _version_in(header)
+    if version is None:
+        raise PreconditionRequired("Read the resource first and send its ETag as If-Match.")
+    return version
+
+
+def _version_in(header: str | None) -> int | None:
     if header is None or header.strip() == "*":
         return None
     match = _ETAG.fullmatch(header.strip())
     if match is None:
         raise BadRequest(f'If-Match {header} is no version of ours; send the ETag of the last read, such as "3".')
     return int(match[1])
-
-
-def required_if_match(
-    header: Annotated[str | None, Header(alias="If-Match", description="The ETag that was read (required).")] = None,
-) -> int:
-    """Read If-Match as a version. Raises PreconditionRequired where it is absent."""
-    version = if_match(header)
-    if version is None:
-        raise PreconditionRequired("Read the resource first and send its ETag as If-Match.")
-    return version
 
 
 IfMatch = Annotated[int | None, Depends(if_match)]

@@ -185,7 +185,7 @@ async def test_a_missing_topic_holds_up_nothing_else(bus: Bus) -> None:
     await bus.publish(2)
     async with bus.running(relay(bus)):
         await bus.until_rows("SELECT FROM outbox WHERE published_at IS NOT NULL", count=2)
-    assert len(await bus.on_topic(NOTIFICATIONS_MESSAGE)) == 2
+    assert len(set(await bus.on_topic(NOTIFICATIONS_MESSAGE))) == 2  # sent again where an ack came late
 
 
 async def test_nothing_is_marked_whose_predecessor_failed() -> None:

@@ -13,6 +13,7 @@ from catalog.categories.schemas import CategoryPatch, CategoryView, NewCategory
 from catalog.dependencies import CanWrite, ReadUow, SeesDrafts
 from catalog.fields import Reference
 from common.http import Answer, IfMatch, RequiredIfMatch, Router, Uow, answer_of, etag_of, problems, public_etag
+from common.on_loop import on_loop
 from common.pagination import MAX_CURSOR_LENGTH, MAX_LIMIT, Page, decode_cursor
 from common.problems import InvalidCursor, PreconditionFailed, PreconditionRequired
 
@@ -30,7 +31,9 @@ class TreePage:
 
 
 @router.get("", responses=problems(InvalidCursor))
-async def list_categories(page: Annotated[TreePage, Depends()], uow: ReadUow) -> Answer[Page[CategoryView]]:
+async def list_categories(
+    page: Annotated[TreePage, Depends(on_loop(TreePage))], uow: ReadUow
+) -> Answer[Page[CategoryView]]:
     """Read the tree, each category followed by what is below it."""
     after = decode_cursor(page.after, str)[0] if page.after is not None else None
     found = await page_of_tree(uow, after=after, most=page.limit + 1)

@@ -14,6 +14,7 @@ from catalog.products.schemas import NewProduct, ProductList, ProductPatch, Prod
 from common.auth import Anyone
 from common.http import Answer, IfMatch, RequiredIfMatch, Router, Uow, answer_of, etag_of, problems, public_etag
 from common.money import MAX_AMOUNT, Currency
+from common.on_loop import on_loop
 from common.pagination import Paging
 from common.problems import Forbidden, InvalidCursor, PreconditionFailed, PreconditionRequired, Unauthenticated
 
@@ -61,7 +62,7 @@ class Narrowing:
 
 @router.get("", responses=problems(InvalidCursor))
 async def list_products(
-    narrowing: Annotated[Narrowing, Depends()],
+    narrowing: Annotated[Narrowing, Depends(on_loop(Narrowing))],
     page: Paging,
     caller: Anyone,
     staff: SeesDrafts,

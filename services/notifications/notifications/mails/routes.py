@@ -8,6 +8,7 @@ from uuid import UUID
 from fastapi import Depends
 
 from common.http import Answer, PlainUow, Router, problems
+from common.on_loop import on_loop
 from common.pagination import Page, Paging
 from common.problems import Forbidden, InvalidCursor
 from notifications.dependencies import CanReadMessages
@@ -19,7 +20,10 @@ router = Router(prefix="/v1/messages", tags=["messages"])
 
 @router.get("", responses=problems(InvalidCursor))
 async def list_messages(
-    page: Paging, wanted: Annotated[MessageFilters, Depends()], caller: CanReadMessages, uow: PlainUow
+    page: Paging,
+    wanted: Annotated[MessageFilters, Depends(on_loop(MessageFilters))],
+    caller: CanReadMessages,
+    uow: PlainUow,
 ) -> Answer[Page[MessageView]]:
     """List messages, newest first."""
     if wanted.filters.recipient is not None and not caller.personal_data:

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, AwareDatetime
 
 from common.auth import Caller
 from common.events.contracts.orders import Address, OrderSnapshot
+from common.on_loop import on_loop
 from orders.ordering.models import Order
 from orders.words import Body, LongText
 
@@ -88,4 +89,4 @@ class OrderFilters:
         return {name: value for name, value in values if value is not None}
 
 
-Filters = Annotated[OrderFilters, Depends()]
+Filters = Annotated[OrderFilters, Depends(on_loop(OrderFilters))]
