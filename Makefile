@@ -47,10 +47,11 @@ accept:  ## Play what "done" means on a fresh clone in an empty folder.
 	@PYTHON=$(PYTHON) tools/accept
 
 up: env  ## Run the suite in containers.
-	$(COMPOSE) up --detach --build --wait
+	@mkdir -p "$(DATA_DIR)"
+	DATA_DIR="$(abspath $(DATA_DIR))" $(COMPOSE) up --detach --build --wait
 
 down:  ## Stop the containers; their data stays.
-	$(COMPOSE) down
+	DATA_DIR="$(abspath $(DATA_DIR))" $(COMPOSE) down
 
 env: install  ## Make .env with fresh secrets for the containers, unless it is there.
 	@$(VENV)/python -m quartermaster_local env
