@@ -3,8 +3,8 @@
 from fastapi import FastAPI
 
 from common.database import Aggregate
-from common.events import NOTIFICATIONS_MESSAGE
-from common.events.contracts.notifications import MessageFailed, MessageSent
+from common.events import NOTIFICATIONS_MESSAGE, NOTIFICATIONS_WEBHOOK
+from common.events.contracts.notifications import MessageFailed, MessageSent, WebhookDisabled, WebhookExhausted
 from common.http.app import create_app as build_app
 from common.service import Runtime, Service
 from notifications.consumers import CONSUMERS
@@ -20,8 +20,8 @@ SERVICE = Service(
     settings=Settings,
     migrations="notifications.migrations",
     routers=(messages,),
-    publishes=(MessageSent, MessageFailed),
-    aggregates={NOTIFICATIONS_MESSAGE: Aggregate("message")},
+    publishes=(MessageSent, MessageFailed, WebhookExhausted, WebhookDisabled),
+    aggregates={NOTIFICATIONS_MESSAGE: Aggregate("message"), NOTIFICATIONS_WEBHOOK: Aggregate("webhook")},
     consumers=CONSUMERS,
     jobs=JOBS,
     sweeps=SWEEPS,

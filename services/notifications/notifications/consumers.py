@@ -1,6 +1,6 @@
 """The one list: consumer group -> handlers."""
 
-from common.events import GATEWAY_USER, ORDERS_CUSTOMER
+from common.events import CONTRACTS, GATEWAY_USER, ORDERS_CUSTOMER
 from common.events.contracts.gateway import UserRegistered
 from common.events.contracts.inventory import StockLow, StockOut
 from common.events.contracts.orders import (
@@ -12,6 +12,7 @@ from common.events.contracts.orders import (
 )
 from common.inbox import Consumer
 from notifications.contacts.handlers import forget_contact, keep_customer, keep_user
+from notifications.feed.handlers import log_events
 from notifications.mails.handlers import announce_parcel, confirm_cancellation, confirm_order, warn_staff
 
 CONSUMERS = (
@@ -30,5 +31,11 @@ CONSUMERS = (
             StockLow: warn_staff,
             StockOut: warn_staff,
         },
+    ),
+    Consumer(
+        group="notifications.feed",
+        handlers={contract: log_events for contract in CONTRACTS},
+        set_based=True,
+        log=True,
     ),
 )

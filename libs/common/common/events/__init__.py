@@ -31,10 +31,12 @@ from common.events._envelope import (
     read_cloudevent,
     serialise,
     source_of,
+    structured,
     to_kafka,
     tombstone_headers,
     without_input,
 )
+from common.events._personal import without_personal_data
 from common.events._registry import CONTRACTS, contract_for, contracts_on, topics_of
 from common.events._topics import (
     CATALOG_IMPORT,
@@ -44,6 +46,7 @@ from common.events._topics import (
     INVENTORY_STOCK,
     INVENTORY_STOCK_ALERT,
     NOTIFICATIONS_MESSAGE,
+    NOTIFICATIONS_WEBHOOK,
     ORDERS_CART,
     ORDERS_CUSTOMER,
     ORDERS_ORDER,
@@ -60,6 +63,7 @@ __all__ = [
     "INVENTORY_STOCK",
     "INVENTORY_STOCK_ALERT",
     "NOTIFICATIONS_MESSAGE",
+    "NOTIFICATIONS_WEBHOOK",
     "ORDERS_CART",
     "ORDERS_CUSTOMER",
     "ORDERS_ORDER",
@@ -93,8 +97,10 @@ __all__ = [
     "read_cloudevent",
     "serialise",
     "source_of",
+    "structured",
     "to_kafka",
     "tombstone_headers",
     "topics_of",
     "without_input",
+    "without_personal_data",
 ]

@@ -32,6 +32,7 @@ class Consumer:
             own context is then not set; a handler that publishes sets it by ``context_of``.
         projection: The group keeps a copy of what it hears, gated by ``WHERE sequence < event.sequence``. State topics
             feed nothing else: compaction leaves out what came between, so that counting on them counts wrong.
+        log: The group keeps every event as it came, and draws no conclusion: it may listen to topics of both kinds.
     """
 
     group: str
@@ -39,10 +40,11 @@ class Consumer:
     tombstones: Mapping[Topic, TombstoneHandler] = field(default_factory=dict)
     set_based: bool = False
     projection: bool = False
+    log: bool = False
 
     def __post_init__(self) -> None:
         kind = "state" if self.projection else "fact"
-        strangers = sorted(topic.name for topic in self.topics if topic.kind != kind)
+        strangers = sorted(topic.name for topic in self.topics if topic.kind != kind and not self.log)
         if strangers:
             raise ValueError(
                 f"{self.group}: projection={self.projection}, but {', '.join(strangers)} is no {kind} topic. "

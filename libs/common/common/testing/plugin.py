@@ -14,7 +14,7 @@ from fastapi import FastAPI
 
 from common.context import RequestContext, use_context
 from common.database import Database, uuid7
-from common.events import Event, EventContract, source_of
+from common.events import Event, EventContract, dataschema_of, serialise, source_of
 from common.http.app import create_app
 from common.inbox import context_of
 from common.scheduling import JobRunner
@@ -204,6 +204,8 @@ def deliver(service: Service, runtime: Runtime) -> Deliver:
             causation_id=None,
             traceparent=None,
             data=data,
+            dataschema=dataschema_of(type(data)),
+            value=serialise(data),
         )
         await _apply(runtime, service, event)
         return event.id

@@ -29,6 +29,7 @@ TYPES = {
     "orders.customer.v1": {"customer.registered", "customer.updated"},
     "gateway.user.v1": {"user.registered"},
     "notifications.message.v1": {"message.sent", "message.failed"},
+    "notifications.webhook.v1": {"webhook.exhausted", "webhook.disabled"},
 }
 
 PERSONAL_NAMES = re.compile(r"email|recipient|phone|address|^name$|error")

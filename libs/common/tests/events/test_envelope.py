@@ -197,6 +197,8 @@ def test_event_arrives_as_it_was_sent() -> None:
         causation_id="cause-1",
         traceparent=TRACEPARENT,
         data=shipped,
+        dataschema="/contracts/events/order.shipped/1.0.json",
+        value=serialise(shipped),
     )
 
 

@@ -31,6 +31,8 @@ READ: Final = RouteClass("read", 5.0)
 WRITE: Final = RouteClass("write", 10.0)
 CHECKOUT: Final = RouteClass("checkout", 25.0)
 UPLOAD: Final = RouteClass("upload", 30.0, body_limit=2048 * MIB, streams=True)
+DOWNLOAD: Final = RouteClass("download", 30.0, streams=True)
+STREAM: Final = RouteClass("stream", 60.0, streams=True)  # a stream says something every 15 s, or it is dead
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,20 @@ def _write(method: Method, service: str, path: str, *, public: bool = False) -> 
 _CATALOG: Final = "catalog"
 _INVENTORY: Final = "inventory"
 _ORDERS: Final = "orders"
+_METRICS: Final = "metrics"
+_NOTIFICATIONS: Final = "notifications"
+
+
+def _dead_letters(service: str) -> tuple[Route, ...]:
+    """Each service serves its own literal name."""
+    root = f"/v1/dead-letters/{service}"
+    return (
+        _get(service, root),
+        _get(service, f"{root}/{{id}}"),
+        _write("POST", service, f"{root}/{{id}}/redrive"),
+        _write("POST", service, f"{root}/{{id}}/discard"),
+    )
+
 
 # A guest has a cart token or not even that: orders tells them apart, and answers 404 for what is not theirs.
 API: Final[tuple[Route, ...]] = (
@@ -73,9 +89,13 @@ API: Final[tuple[Route, ...]] = (
     _write("PATCH", _CATALOG, "/v1/categories/{id}"),
     _write("DELETE", _CATALOG, "/v1/categories/{id}"),
     _get(_CATALOG, "/v1/search", public=True),
+    _get(_CATALOG, "/v1/search/suggestions", public=True),
+    _get(_CATALOG, "/v1/metrics/search"),
+    Route("GET", "/v1/products/export", _CATALOG, DOWNLOAD),
     _get(_CATALOG, "/v1/imports"),
     Route("POST", "/v1/imports", _CATALOG, UPLOAD),
     _get(_CATALOG, "/v1/imports/{id}"),
+    Route("GET", "/v1/imports/{id}/rejected", _CATALOG, DOWNLOAD),
     _get(_INVENTORY, "/v1/locations"),
     _write("POST", _INVENTORY, "/v1/locations"),
     _get(_INVENTORY, "/v1/locations/{id}"),
@@ -94,6 +114,7 @@ API: Final[tuple[Route, ...]] = (
     _write("PUT", _ORDERS, "/v1/carts/{id}/shipping-option", public=True),
     Route("POST", "/v1/carts/{id}/checkout", _ORDERS, CHECKOUT, public=True),
     _get(_ORDERS, "/v1/orders"),
+    Route("POST", "/v1/orders/import", _ORDERS, UPLOAD),
     _get(_ORDERS, "/v1/orders/{id}", public=True),
     _write("POST", _ORDERS, "/v1/orders/{id}/cancel"),
     _write("POST", _ORDERS, "/v1/orders/{id}/fulfilments"),
@@ -108,9 +129,31 @@ API: Final[tuple[Route, ...]] = (
     _get(_ORDERS, "/v1/me/addresses/{id}"),
     _write("PUT", _ORDERS, "/v1/me/addresses/{id}"),
     _write("DELETE", _ORDERS, "/v1/me/addresses/{id}"),
-    _get("metrics", "/v1/metrics/kpis"),
-    _get("metrics", "/v1/metrics/products"),
-    _get("notifications", "/v1/messages"),
+    _write("POST", _METRICS, "/v1/collect", public=True),
+    _get(_METRICS, "/v1/collect.js", public=True),
+    _get(_METRICS, "/v1/metrics/kpis"),
+    _get(_METRICS, "/v1/metrics/products"),
+    _get(_NOTIFICATIONS, "/v1/messages"),
+    _get(_NOTIFICATIONS, "/v1/webhooks"),
+    _write("POST", _NOTIFICATIONS, "/v1/webhooks"),
+    _get(_NOTIFICATIONS, "/v1/webhooks/{id}"),
+    _write("PATCH", _NOTIFICATIONS, "/v1/webhooks/{id}"),
+    _write("DELETE", _NOTIFICATIONS, "/v1/webhooks/{id}"),
+    _write("POST", _NOTIFICATIONS, "/v1/webhooks/{id}/secret"),
+    _write("POST", _NOTIFICATIONS, "/v1/webhooks/{id}/test"),
+    _write("POST", _NOTIFICATIONS, "/v1/webhooks/{id}/enable"),
+    _write("POST", _NOTIFICATIONS, "/v1/webhooks/{id}/replay"),
+    _get(_NOTIFICATIONS, "/v1/webhooks/{id}/deliveries"),
+    _get(_NOTIFICATIONS, "/v1/webhooks/{id}/deliveries/{delivery}"),
+    _write("POST", _NOTIFICATIONS, "/v1/webhooks/{id}/deliveries/{delivery}/retry"),
+    _get(_NOTIFICATIONS, "/v1/events"),
+    Route("GET", "/v1/events/stream", _NOTIFICATIONS, STREAM),
+    _get(_NOTIFICATIONS, "/v1/event-types"),
+    *_dead_letters(_CATALOG),
+    *_dead_letters(_INVENTORY),
+    *_dead_letters(_ORDERS),
+    *_dead_letters(_METRICS),
+    *_dead_letters(_NOTIFICATIONS),
     Route("POST", "/v1/auth/register", GATEWAY, WRITE, public=True, identity=False),
     Route("POST", "/v1/auth/token", GATEWAY, WRITE, public=True, identity=False),
     _get(GATEWAY, "/v1/me"),
@@ -124,7 +167,16 @@ API: Final[tuple[Route, ...]] = (
 
 PAGES: Final = tuple(
     Route("GET", path, GATEWAY, READ, public=True, identity=False)
-    for path in ("/", "/docs", "/openapi.json", "/livez", "/readyz", "/problems/{slug}")
+    for path in (
+        "/",
+        "/docs",
+        "/openapi.json",
+        "/asyncapi.json",
+        "/contracts/events/{type}/{file}",
+        "/livez",
+        "/readyz",
+        "/problems/{slug}",
+    )
 )
 """What stands beside it."""
 

@@ -4,8 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from common.database import UnitOfWork
-from common.events import Event
-from metrics.facts.personal import without_personal_data
+from common.events import Event, without_personal_data
 from metrics.facts.rules import Bookings
 
 APPEND = """

@@ -133,11 +133,14 @@ TEA_LINE: Example = {
 ORDER: Example = {
     "id": ORDER_ID,
     "number": "1001",
+    "kind": "sale",
+    "imported_from": None,
     "channel": "web",
     "status": "open",
     "payment_status": "authorised",
     "fulfilment_status": "none",
     "customer_id": CUSTOMER_ID,
+    "country": "DE",
     "email": "ada@example.com",
     "shipping_address": ADDRESS,
     "billing_address": ADDRESS,
@@ -257,4 +260,33 @@ FAILED_MESSAGE: Example = {
     "sent_at": None,
     "attempts": 5,
     "error": "550 5.1.1 <ada@example.com>: Recipient address rejected",
+}
+
+WEBHOOK: Example = {
+    "id": "019ab3f1-1000-7b00-8c00-d1e2f3041526",
+    "owner": "019ab3ee-0500-7a00-9100-0a1b2c3d4e5f",
+    "host": "erp.partner.example",
+    "description": "ERP, order intake",
+    "types": ["order.*", "stock.low"],
+    "status": "enabled",
+    "disabled_reason": None,
+    "disabled_at": None,
+    "version": 3,
+}
+
+DISABLED_WEBHOOK: Example = {
+    **WEBHOOK,
+    "status": "disabled",
+    "disabled_reason": "failing",
+    "disabled_at": "2026-11-29T09:20:05Z",
+    "version": 4,
+}
+
+UNDELIVERED: Example = {
+    "delivery_id": "019ab3f1-2000-7b00-8c00-d1e2f3041527",
+    "event_id": "019ab3f0-77d5-7c00-9d00-e1f203142536",
+    "event_type": "order.placed",
+    "attempts": 10,
+    "last_status": 500,
+    "last_failure": "status",
 }

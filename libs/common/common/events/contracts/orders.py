@@ -36,8 +36,8 @@ class OrderLineSnapshot(ContractModel):
 
     id: UUID
     sku: str
-    product_id: UUID
-    variant_id: UUID
+    product_id: UUID | None = Field(description="None: imported, and no product here has the SKU.")
+    variant_id: UUID | None
     title: str
     quantity: int
     unit_price: Money = Field(description="As the shopper saw it: with tax when `prices_include_tax`.")
@@ -47,10 +47,26 @@ class OrderLineSnapshot(ContractModel):
     shipped_quantity: int
 
 
+class ImportSource(ContractModel):
+    """Where an order was placed that this shop only took over into its history."""
+
+    source: str = Field(description="The other system, as whoever imported it calls it.")
+    external_id: str = Field(description="The order's id over there; unique within the source.")
+
+
 class OrderSnapshot(Snapshot):
     """An order on its three axes: itself, its payment, its fulfilment."""
 
     number: str = Field(description="What people call it; counted up, never used twice.")
+    kind: Annotated[
+        str,
+        known_values(
+            "sale", "return", description="`return`: goods that came back, in imported history; amounts were given back."
+        ),
+    ] = "sale"
+    imported_from: ImportSource | None = Field(
+        None, description="None: placed here. Else it is history: nothing is to be shipped, charged or mailed for it."
+    )
     channel: str
     status: Annotated[str, known_values("open", "cancelled", "closed")]
     payment_status: Annotated[
@@ -58,15 +74,16 @@ class OrderSnapshot(Snapshot):
     ]
     fulfilment_status: Annotated[str, known_values("none", "partial", "fulfilled", "delivered")]
     customer_id: UUID | None = Field(description="None: bought as a guest.")
-    email: Annotated[str, pii()]
-    shipping_address: Annotated[Address, pii()]
-    billing_address: Annotated[Address, pii()]
+    email: Annotated[str | None, pii("None only in imported history, as for the addresses.")]
+    country: str | None = Field(None, description="ISO 3166-1, where it was sent; None: not known.")
+    shipping_address: Annotated[Address | None, pii()]
+    billing_address: Annotated[Address | None, pii()]
     lines: list[OrderLineSnapshot]
     currency: str = Field(description="ISO 4217; every amount of the order is in it.")
     prices_include_tax: bool
     subtotal: Money = Field(description="The lines' unit prices times quantity.")
     shipping: Money = Field(description="As the shopper saw it: with tax when `prices_include_tax`.")
-    shipping_option: ShippingOption
+    shipping_option: ShippingOption | None = Field(description="None only in imported history.")
     tax: Money = Field(description="All tax, that on shipping included.")
     total: Money = Field(description="What is to be paid in all.")
     captured: Money = Field(description="What has been taken from the buyer so far.")
@@ -109,7 +126,8 @@ class OrderEvent(EventContract):
 class OrderPlaced(OrderEvent):
     """A checkout became an order: its stock is held for good and its payment is authorised.
 
-    The order's id is the reservation's id, and that of the checkout it came from.
+    The order's id is the reservation's id, and that of the checkout it came from. An order of imported history
+    (`imported_from`) is told in the same words, once, as it ended: it has neither reservation nor checkout.
     """
 
     type: ClassVar[str] = "order.placed"

@@ -1,4 +1,4 @@
-"""Leaving personal data out of what is kept for good."""
+"""Leaving personal data out of what is kept for good, or told to whoever may not know."""
 
 from functools import cache
 from typing import Any

@@ -1,0 +1,1 @@
+"""Partners' endpoints, and the deliveries to them."""
