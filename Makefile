@@ -19,7 +19,7 @@ COMPILE = $(VENV)/uv pip compile --quiet --universal --python-version 3.11 --gen
 export PORT DATA_DIR
 
 .DEFAULT_GOAL := help
-.PHONY: help install run demo test verify check accept up down env lock guards smoke format lint types generated clean
+.PHONY: help install run demo test test-real verify check accept up down env lock guards smoke format lint types generated asyncapi contracts clean
 
 help:  ## Print this.
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,6 +37,10 @@ demo: install  ## Play an order from import to figures against a running suite (
 test: install  ## Run the tests (T=path for a part).
 	@$(VENV)/python -m pytest $(if $(T),$(T),--numprocesses 2 --dist loadgroup)
 
+test-real: install  ## Import half a year of a real shop's orders and compare the figures (REAL_DATA=folder).
+	@test -n "$$REAL_DATA" || { echo "make test-real needs REAL_DATA=<folder that holds orders/online_retail_….csv.gz>." >&2; exit 2; }
+	@HISTORY=all $(VENV)/python -m pytest tests/history --capture=no
+
 verify: install  ## Ask every service, and all together, whether what must hold does hold.
 	@$(VENV)/python -m tools.verify --services
 
@@ -47,7 +51,7 @@ accept:  ## Play what "done" means on a fresh clone in an empty folder.
 	@PYTHON=$(PYTHON) tools/accept
 
 up: env  ## Run the suite in containers.
-	@mkdir -p "$(DATA_DIR)"
+	@mkdir -p "$(DATA_DIR)/received"
 	DATA_DIR="$(abspath $(DATA_DIR))" $(COMPOSE) up --detach --build --wait
 
 down:  ## Stop the containers; their data stays.
@@ -56,9 +60,10 @@ down:  ## Stop the containers; their data stays.
 env: install  ## Make .env with fresh secrets for the containers, unless it is there.
 	@$(VENV)/python -m quartermaster_local env
 
-lock: install  ## Compile both locks anew, leaving out releases younger than a week.
+lock: install  ## Compile the locks anew, leaving out releases younger than a week.
 	@$(COMPILE) requirements.in --output-file requirements.lock
 	@$(COMPILE) requirements.runtime.in --constraint requirements.lock --output-file requirements.runtime.lock
+	@$(COMPILE) tools/asyncapi/node.in --output-file tools/asyncapi/node.lock
 
 guards: install  ## Take each guard away and see its test fail.
 	@$(VENV)/python -m tools.guards
@@ -89,7 +94,13 @@ generated: install  ## Make anew what is generated and checked in (CHECK=--check
 	@$(VENV)/python docs/pictures/draw_suite.py $(CHECK)
 	@$(VENV)/python deploy/demo/make_shop.py $(CHECK)
 
+asyncapi: install  ## Have AsyncAPI's own parser read the events' document.
+	@$(VENV)/python -m tools.asyncapi
+
+contracts: install  ## Refuse a change of event contracts that would break a reader of the last release.
+	@$(VENV)/python -m common.events.compatibility
+
 clean:  ## Remove .venv, caches and build leftovers; data stays.
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build dist
+	rm -rf .venv tools/asyncapi/node_modules .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 	find . -name '*.egg-info' -type d -prune -exec rm -rf {} +

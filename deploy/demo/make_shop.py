@@ -5,14 +5,15 @@ python deploy/demo/make_shop.py            writes them
 python deploy/demo/make_shop.py --check    says what is not current, and fails if anything is not
 """
 
-import argparse
 import sys
 from pathlib import Path
 
+from common import checked_in
 from quartermaster_demo.making import PRODUCTS
 from quartermaster_demo.making.sheet import pictures_of, sheet
 
 DATA = Path(__file__).parent / "quartermaster_demo" / "data"
+COMMAND = "python deploy/demo/make_shop.py"
 
 
 def made_files() -> dict[Path, bytes]:
@@ -32,33 +33,18 @@ def present_files() -> set[Path]:
 
 def stale_files() -> list[Path]:
     """Find what is missing, different, or no longer made."""
-    made = made_files()
-    present = present_files()
-    changed = {path for path, content in made.items() if path in present and (DATA / path).read_bytes() != content}
-    return sorted((made.keys() ^ present) | changed)
+    return checked_in.stale(DATA, made_files(), present_files())
 
 
 def write() -> None:
     """Bring the files up to date."""
-    made = made_files()
-    for path in present_files() - made.keys():
-        (DATA / path).unlink()
-    for path, content in made.items():
-        (DATA / path).parent.mkdir(parents=True, exist_ok=True)
-        (DATA / path).write_bytes(content)
+    checked_in.write(DATA, made_files(), present_files())
 
 
 def main() -> int:
     """Write the files or check them."""
-    parser = argparse.ArgumentParser(description="Make the demo shop's product file and pictures.")
-    parser.add_argument("--check", action="store_true", help="write nothing; fail if a file is not current")
-    if not parser.parse_args().check:
-        write()
-        return 0
-    stale = stale_files()
-    for path in stale:
-        sys.stderr.write(f"{path} is not current: run python deploy/demo/make_shop.py\n")
-    return 1 if stale else 0
+    check: bool = checked_in.parser(COMMAND, __doc__).parse_args().check
+    return checked_in.settle(DATA, made_files(), check=check, command=COMMAND, present=present_files())
 
 
 if __name__ == "__main__":

@@ -8,17 +8,18 @@ Colours change with the reader's light or dark setting; a viewer that knows no s
 
 # ruff: noqa: INP001 - a script
 
-import argparse
 import importlib
-import sys
 from collections.abc import Iterator, Sequence
 from html import escape
 from pathlib import Path
 
+from common import checked_in
 from common.events import CONTRACTS, EventContract
 from common.service import Service
 
-PICTURE = Path(__file__).with_name("suite.svg")
+ROOT = Path(__file__).resolve().parents[2]
+PICTURE = Path("docs/pictures/suite.svg")
+COMMAND = "python docs/pictures/draw_suite.py"
 OWNS = {
     "gateway": ("the one public API", "logins, roles, tokens"),
     "catalog": ("products, categories", "prices, imports, search"),
@@ -203,17 +204,8 @@ def _calls(names: Sequence[str]) -> Iterator[str]:
 
 def main() -> int:
     """Write the picture, or say whether it is current."""
-    parser = argparse.ArgumentParser(description="Draw the services and their events.")
-    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 when the picture is not current")
-    check: bool = parser.parse_args().check
-    picture = draw()
-    if PICTURE.exists() and PICTURE.read_text(encoding="utf-8") == picture:
-        return 0
-    if check:
-        sys.stderr.write("docs/pictures/suite.svg is not current: run python docs/pictures/draw_suite.py\n")
-        return 1
-    PICTURE.write_text(picture, encoding="utf-8")
-    return 0
+    check: bool = checked_in.parser(COMMAND, __doc__).parse_args().check
+    return checked_in.settle(ROOT, {PICTURE: draw()}, check=check, command=COMMAND)
 
 
 if __name__ == "__main__":

@@ -20,7 +20,8 @@ from tests.support.pages import blocks_of, read, section
 from tests.support.shop import Shop
 
 BASE = "http://127.0.0.1:8000"
-OWN = re.compile(r"^(id|number|token|.*_at|.*_id)$")
+OWN = re.compile(r"^(id|number|token|.*_token|secret|.*_at|.*_id)$")
+FORM = "application/x-www-form-urlencoded"  # what curl says of a body unless it is told otherwise
 IMPORT_SECONDS = 60.0
 
 
@@ -33,9 +34,9 @@ async def filled(shop: Shop) -> Shop:
     return shop
 
 
-async def import_file(shop: Shop, content: tuple[str, bytes, str]) -> dict[str, Any]:
+async def import_file(shop: Shop, content: tuple[str, bytes, str], **fields: str) -> dict[str, Any]:
     """Import a file of products with stock; returns how that ended."""
-    form = {"source": "shopify", "currency": "EUR", "location": shop.location}
+    form = {"source": "shopify", "currency": "EUR", "location": shop.location} | fields
     admin = shop.staff["admin"]
     accepted = (await admin.call("POST", "/v1/imports", 202, data=form, files={"file": content})).json()
     async with asyncio.timeout(IMPORT_SECONDS):
@@ -73,23 +74,38 @@ class Reader:
 
     async def type_in(self, block: str) -> httpx2.Response | None:
         """Take assignments over; send the block's one call, if there is one, and return the answer."""
-        for shown, own in self._own.items():
-            block = block.replace(shown, own)
+        block = self.understood(block)
         words = [Template(word).substitute(self._variables) for word in shlex.split(block.replace("\\\n", " "))]
         if words[0] == "curl":
-            return await self._send(words[1:])
+            return await self._client.send(self._request_of(words[1:]))
         for word in words:
             name, _, value = word.partition("=")
             self._variables[name] = Template(value).substitute(self._variables)
         return None
 
-    async def _send(self, words: list[str]) -> httpx2.Response:
+    def learn(self, shown: str, own: str) -> None:
+        """Take a value of ours wherever the page shows that one."""
+        self._own[shown] = own
+
+    def understood(self, line: str) -> str:
+        """Return a line of the page with the ids and tokens of our own answers."""
+        for shown, own in self._own.items():
+            line = line.replace(shown, own)
+        return line
+
+    def request_of(self, line: str) -> httpx2.Request:
+        """Return the call that a line makes."""
+        words = [Template(word).substitute(self._variables) for word in shlex.split(self.understood(line))]
+        assert words[0] == "curl"
+        return self._request_of(words[1:])
+
+    def _request_of(self, words: list[str]) -> httpx2.Request:
         headers: dict[str, str] = {}
         method, path, body = "", "", None
         rest = iter(words)
         for word in rest:
             match word:
-                case "-s":
+                case "-s" | "-sN":
                     continue
                 case "-X":
                     method = next(rest)
@@ -102,12 +118,14 @@ class Reader:
                     assert word.startswith(BASE), f"{word} is nothing that this reader of curl knows"
                     path = word.removeprefix(BASE)
         content = None if body is None else body.encode()
-        return await self._client.request(method or ("POST" if body else "GET"), path, headers=headers, content=content)
+        if body is not None:
+            headers.setdefault("Content-Type", FORM)
+        return self._client.build_request(method or ("POST" if body else "GET"), path, headers=headers, content=content)
 
     def compare(self, shown: Any, answered: Any) -> None:  # noqa: ANN401 - JSON documents
         """Hold the answer against the page, and remember which id of the page is which of ours."""
         assert differences(shown, answered) == []
-        self._own |= {shown[name]: answered[name] for name in ("id", "token") if name in shown}
+        self._own |= {shown[name]: answered[name] for name in ("id", "token", "access_token", "secret") if name in shown}
 
 
 async def test_the_readme_s_five_calls_make_an_order(filled: Shop) -> None:
@@ -145,11 +163,15 @@ async def test_the_last_call_sent_again_answers_with_the_same_order(filled: Shop
 async def test_the_file_of_the_import_page_is_imported_as_shown(filled: Shop) -> None:
     blocks = blocks_of(read("docs/how-to/import-products.md"))
     (table,) = (block.content for block in blocks if block.language == "text")
-    shown = orjson.loads(next(block.content for block in reversed(blocks) if block.language == "json"))
+    (mendable,) = (block.content for block in blocks if block.language == "csv")
+    _, tried, done = (orjson.loads(block.content) for block in blocks if block.language == "json")
+    content = ("products.csv", table.encode(), "text/csv")
 
-    found = await import_file(filled, ("products.csv", table.encode(), "text/csv"))
-
-    assert differences(shown, found) == []
+    assert differences(tried, await import_file(filled, content, dry_run="true")) == []
+    found = await import_file(filled, content)
+    assert differences(done, found) == []
+    rejected = await filled.staff["admin"].call("GET", f"/v1/imports/{found['id']}/rejected", 200)
+    assert rejected.content.decode("utf-8-sig").splitlines() == mendable.splitlines()
 
 
 def test_a_dead_letter_has_the_members_that_its_page_shows() -> None:

@@ -8,7 +8,7 @@ from tests.support.shop import Shop
 CHARGED_OR_ORDERED = """
 SELECT coalesce(c.key, o.id)::text AS id, c.state, c.authorised, o.status, o.total
 FROM sandbox_charge AS c FULL JOIN orders AS o ON o.id = c.key
-WHERE coalesce(c.state, '') <> 'declined'
+WHERE coalesce(c.state, '') <> 'declined' AND o.source IS NULL
 """
 UNFINISHED = "SELECT id FROM checkout WHERE state NOT IN ('placed', 'undone', 'failed') OR step = 'undoing'"
 PLACED = "SELECT id::text, cart_id::text FROM orders WHERE id::text = ANY($1)"
@@ -25,7 +25,7 @@ async def all_ended(shop: Shop) -> None:
 
 
 async def unbalanced(shop: Shop) -> list[dict[str, object]]:
-    """Charges without their order, orders without their charge, amounts that differ."""
+    """Charges without their order, orders of ours without their charge, amounts that differ."""
     rows = await shop.suite.rows("orders", CHARGED_OR_ORDERED)
     return [row for row in map(dict, rows) if not _balanced(row)]
 

@@ -9,6 +9,7 @@ OURS = (
     *sorted(ROOT.glob("*.md")),
     *sorted(ROOT.glob("docs/**/*.md")),
     ROOT / "deploy/demo/README.md",
+    ROOT / "libs/partner_kit/README.md",
 )
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", flags=re.MULTILINE | re.DOTALL)
 HEADING = re.compile(r"^#{1,6} (.+)$", flags=re.MULTILINE)

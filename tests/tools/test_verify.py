@@ -16,7 +16,7 @@ from common.testing import Platform
 from quartermaster_local.suite import READER, reader_script
 from tools.verify import CHECKS, SERVICES, Databases, Finding, NoDatabasesError, load_groups, verify
 from tools.verify.databases import Row, find_urls, variable_of
-from tools.verify.testing import CANCELLED, HOLD, ORDER, PARCEL, PLACED_EVENT, World, uid
+from tools.verify.testing import CANCELLED, HOLD, IMPORTED, ORDER, PARCEL, PLACED_EVENT, World, uid
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -68,6 +68,11 @@ DAMAGE = {
         "inventory",
         f"UPDATE reservation SET state = 'confirmed', confirmed_at = created_at WHERE id = '{CANCELLED}'",
     ),
+    "an imported order that waits for stock": (
+        "imported-orders-touch-no-stock",
+        "inventory",
+        f"INSERT INTO allocation VALUES ('{IMPORTED}', 'allocated', '2026-11-24', '2026-11-24')",
+    ),
     "a hold that no checkout asked for": (
         "no-hold-without-a-live-checkout",
         "orders",
@@ -86,6 +91,13 @@ DAMAGE = {
     "a cent too much in the revenue": ("sales-equal-orders", "metrics", "UPDATE sales SET gross = gross + 1"),
     "a sale that was not booked": ("sales-equal-orders", "metrics", "DELETE FROM sales"),
     "a cancellation that was not booked": ("sales-equal-orders", "metrics", "UPDATE sales SET cancelled = 0"),
+    "a return that was not booked": ("sales-equal-orders", "metrics", "UPDATE sales SET refunded = 0"),
+    "a return booked as an order": ("sales-equal-orders", "metrics", "UPDATE sales SET orders = 4, returns = 0"),
+    "units that came back and were not booked": (
+        "product-sales-equal-order-lines",
+        "metrics",
+        "UPDATE product_sales SET returned_units = 0",
+    ),
     "a sale booked in another channel": ("sales-equal-orders", "metrics", "UPDATE sales SET channel = 'market'"),
     "a SKU that sold more than was ordered": (
         "product-sales-equal-order-lines",
@@ -101,6 +113,11 @@ DAMAGE = {
         "each-order-is-told-of-once",
         "notifications",
         f"DELETE FROM message WHERE order_id = '{ORDER}' AND template = 'order-placed'",
+    ),
+    "an imported order that somebody was told of": (
+        "each-order-is-told-of-once",
+        "notifications",
+        f"UPDATE message SET order_id = '{IMPORTED}' WHERE order_id = '{ORDER}' AND template = 'order-placed'",
     ),
     "a parcel that nobody was told of": (
         "each-order-is-told-of-once",
@@ -232,7 +249,7 @@ class Watched(Databases):
 async def test_what_mends_itself_meanwhile_is_no_violation(world: World) -> None:
     """The databases are read one after the other, while the shop sells."""
     await world.run("metrics", "UPDATE sales SET gross = gross - 1000")
-    watched = Watched(world, seen="FROM sales", service="metrics", then="UPDATE sales SET gross = 5000")
+    watched = Watched(world, seen="FROM sales", service="metrics", then="UPDATE sales SET gross = 8000")
     findings = await verify(watched, load_groups(), arrive_seconds=0, settle_seconds=5)
     assert [finding.name for finding in findings if finding.violations] == []
 

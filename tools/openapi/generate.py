@@ -9,11 +9,9 @@ cannot import the services and serves these; ``docs/routes.md``. Services serve 
 merge is the identity. It refuses what a reader of the document could not work with (see ``checks.py``).
 """
 
-import argparse
 import importlib
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +19,7 @@ import orjson
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # as a script it finds only what lies beside it
 
+from common import checked_in
 from common.service import Service
 from tools.openapi.checks import complaints_about, differences_from
 from tools.openapi.describe import PUBLIC, Described, describe, problem_pages
@@ -28,31 +27,13 @@ from tools.openapi.merge import CollisionError, merge
 
 ROOT = Path(__file__).resolve().parents[2]
 NAMES = ("catalog", "inventory", "orders", "metrics", "notifications", "gateway")
-PACKAGE = ROOT / "services/gateway/gateway"
-
-
-@dataclass(frozen=True, slots=True)
-class Output:
-    """A file and what it should hold."""
-
-    path: Path
-    content: bytes
-
-    @property
-    def is_current(self) -> bool:
-        """Whether the file holds it."""
-        return self.path.is_file() and self.path.read_bytes() == self.content
-
-    def write(self) -> None:
-        """Make it hold it."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        self.path.write_bytes(self.content)
+PACKAGE = Path("services/gateway/gateway")
+COMMAND = "python tools/openapi/generate.py"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Generate or check; the exit code."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--check", action="store_true", help="change nothing, fail where something is not current")
+    parser = checked_in.parser(COMMAND, __doc__)
     parser.add_argument("--partial", action="store_true", help="leave out services that cannot be imported")
     arguments = parser.parse_args(argv)
     services = list(_services(partial=arguments.partial))
@@ -69,19 +50,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"{complaint}\n")
     if complaints:
         return 1
-    return _finish(_outputs(services, described, merged), check=arguments.check)
-
-
-def _finish(outputs: Sequence[Output], *, check: bool) -> int:
-    stale = [output for output in outputs if not output.is_current]
-    for output in stale:
-        sys.stderr.write(f"{output.path.relative_to(ROOT)}: {'not current' if check else 'written'}\n")
-        if not check:
-            output.write()
-    if check and stale:
-        sys.stderr.write("Run python tools/openapi/generate.py and commit what it writes.\n")
-        return 1
-    return 0
+    made = _outputs(services, described, merged)
+    return checked_in.settle(ROOT, made, check=arguments.check, command=COMMAND)
 
 
 def _services(*, partial: bool) -> Iterator[Service]:
@@ -105,14 +75,13 @@ def _access(described: Sequence[Described]) -> dict[tuple[str, str], bool]:
     return {(method.upper(), path): who == PUBLIC for each in described for (method, path), who in each.access.items()}
 
 
-def _outputs(services: Sequence[Service], described: Sequence[Described], merged: dict[str, Any]) -> list[Output]:
-    documents = [Output(ROOT / f"docs/openapi/{each.name}.json", _json(each.document)) for each in described]
-    return [
-        *documents,
-        Output(PACKAGE / "openapi.json", _json(merged)),
-        Output(PACKAGE / "problems.json", _json(problem_pages(services))),
-        Output(ROOT / "docs/routes.md", routes_page(described).encode()),
-    ]
+def _outputs(services: Sequence[Service], described: Sequence[Described], merged: dict[str, Any]) -> dict[Path, bytes]:
+    documents = {Path(f"docs/openapi/{each.name}.json"): _json(each.document) for each in described}
+    return documents | {
+        PACKAGE / "openapi.json": _json(merged),
+        PACKAGE / "problems.json": _json(problem_pages(services)),
+        Path("docs/routes.md"): routes_page(described).encode(),
+    }
 
 
 def _json(value: object) -> bytes:

@@ -6,15 +6,15 @@ Where the checks run in a container no service is installed, so what they need t
 checked in.
 """
 
-import argparse
 import json
-import sys
 from pathlib import Path
 
+from common import checked_in
 from common.events.generate import consumers_of, installed_consumers
 from tools.verify.delivery import CONSUMERS
 
 ROOT = Path(__file__).resolve().parents[2]
+COMMAND = "python -m tools.verify.consumers"
 
 
 def render(root: Path = ROOT) -> str:
@@ -25,17 +25,8 @@ def render(root: Path = ROOT) -> str:
 
 def main(argv: list[str] | None = None) -> int:
     """Write the file, or say whether it is current."""
-    parser = argparse.ArgumentParser(prog="python -m tools.verify.consumers")
-    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 when the file is not current")
-    given = parser.parse_args(argv)
-    text = render()
-    if CONSUMERS.exists() and CONSUMERS.read_text(encoding="utf-8") == text:
-        return 0
-    if given.check:
-        sys.stderr.write(f"{CONSUMERS.relative_to(ROOT)} is not current: run python -m tools.verify.consumers\n")
-        return 1
-    CONSUMERS.write_text(text, encoding="utf-8")
-    return 0
+    given = checked_in.parser(COMMAND, __doc__).parse_args(argv)
+    return checked_in.settle(ROOT, {CONSUMERS.relative_to(ROOT): render()}, check=given.check, command=COMMAND)
 
 
 if __name__ == "__main__":

@@ -23,15 +23,17 @@ def uid(number: int) -> UUID:
 
 BUYER, STAFF = uid(0xB0), uid(0x57)
 ORDER, CANCELLED, HOLD = uid(0xA1), uid(0xA2), uid(0xA3)  # also their checkouts, reservations and allocations
+IMPORTED, RETURNED = uid(0xA4), uid(0xA5)
 PARCEL = uid(0xD1)
 MUG_LINE, TEA_LINE, CANCELLED_LINE = uid(0x11), uid(0x12), uid(0x13)
+IMPORTED_LINE, RETURNED_LINE = uid(0x14), uid(0x15)
 SHELF, MUG_LEVEL, TEA_LEVEL = uid(0x70), uid(0x71), uid(0x72)
 PLACED_EVENT, REGISTERED_EVENT = uid(0xE1), uid(0xE2)
 ADDRESS = {"name": "Ada", "line1": "Quay 1", "city": "Hamburg", "postal_code": "20457", "country": "DE"}
 
 
 class World:
-    """Two orders (one partly shipped, one cancelled), a checkout under way, a buyer, staff, and all mails."""
+    """Two orders (one partly shipped, one cancelled), two imported ones, a checkout under way, people, and mails."""
 
     def __init__(self, connections: Mapping[str, asyncpg.Connection]) -> None:
         self._connections = connections
@@ -55,7 +57,7 @@ class World:
         """Write all of it."""
         await self._build_people()
         await self._build_stock()
-        for build in (self._build_order, self._build_cancelled_order, self._build_checkout):
+        for build in (self._build_order, self._build_cancelled_order, self._build_history, self._build_checkout):
             await build()
         await self._build_figures()
         await self._build_mails()
@@ -165,13 +167,35 @@ class World:
                 shipped_quantity=shipped,
             )  # fmt: skip
 
+    async def _build_history(self) -> None:
+        for order, line, kind, payment, units in (
+            (IMPORTED, IMPORTED_LINE, "sale", "paid", 3),
+            (RETURNED, RETURNED_LINE, "return", "refunded", 2),
+        ):
+            total = 1000 * units
+            await self.add(
+                "orders", "orders", id=order, number=f"old/{order.int}", kind=kind, source="old",
+                external_id=str(order.int), fingerprint=b"", channel="web", status="closed", payment_status=payment,
+                fulfilment_status="fulfilled", currency="EUR", prices_include_tax=True, subtotal=total, shipping=0,
+                shipping_tax=0, tax=0, total=total, captured=total if kind == "sale" else 0, placed_at=AT, **_made(),
+            )  # fmt: skip
+            await self.add(
+                "orders", "order_line", id=line, order_id=order, position=1, sku="TEA", title="TEA", options={},
+                requires_shipping=False, quantity=units, unit_price=1000, basis_points=0, tax=0, total=total,
+                shipped_quantity=units,
+            )  # fmt: skip
+
     async def _build_figures(self) -> None:
         place = {"bucket": BUCKET, "channel": "web", "currency": "EUR"}
-        await self.add("metrics", "sales", orders=2, gross=5000, units=5, cancelled_orders=1, cancelled=1000, **place)
-        for sku, units, cancelled in (("MUG", 4, 1), ("TEA", 1, 0)):
+        await self.add(
+            "metrics", "sales", orders=3, gross=8000, units=8, cancelled_orders=1, cancelled=1000, returns=1,
+            refunded=2000, **place,
+        )  # fmt: skip
+        for sku, units, cancelled, returned in (("MUG", 4, 1, 0), ("TEA", 4, 0, 2)):
             await self.add(
                 "metrics", "product_sales", sku=sku, product_id=uid(1), title=sku, units=units, gross=1000 * units,
-                cancelled_units=cancelled, cancelled=1000 * cancelled, **place,
+                cancelled_units=cancelled, cancelled=1000 * cancelled, returned_units=returned,
+                refunded=1000 * returned, **place,
             )  # fmt: skip
 
     async def _build_mails(self) -> None:

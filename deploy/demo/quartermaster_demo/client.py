@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from typing import Any, TypeVar
 from uuid import uuid4
 
@@ -56,6 +57,10 @@ class Visitor:
     async def put(self, path: str, body: object, expect: int = 200) -> Any:  # noqa: ANN401 - a JSON document
         """PUT a JSON document and return the answer's."""
         return (await self.call("PUT", path, expect, json=body)).json()
+
+    def stream(self, path: str, headers: dict[str, str], **params: str) -> AbstractAsyncContextManager[httpx2.Response]:
+        """GET an answer that is read while it comes; its status is the caller's to look at."""
+        return self._client.stream("GET", path, headers=self._headers | headers, params=params)
 
 
 async def login(client: httpx2.AsyncClient, email: str, password: str) -> Visitor:

@@ -145,6 +145,8 @@ async def load(environment: Mapping[str, str]) -> None:
             _stocked(doors),
         )
     logins = {"gateway": environment["GATEWAY_URL"], "users": users, "api_keys": []}
+    if receiver := environment.get("DEMO_RECEIVER_URL"):
+        logins["receiver"] = receiver  # who plays the demo is not where the services could call
     target = Path(environment["DEMO_FILE"])
     partial = target.with_suffix(".partial")
     partial.touch(mode=0o600)

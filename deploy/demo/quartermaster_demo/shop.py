@@ -81,7 +81,7 @@ def shipping_rates() -> list[ShippingRate]:
 
 
 def staff() -> list[StaffMember]:
-    """Read the staff: one member for each role."""
+    """Read the logins: a member of staff for each role, and a partner."""
     return cast("list[StaffMember]", _entries("staff.json", "staff"))
 
 

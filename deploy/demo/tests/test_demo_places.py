@@ -89,10 +89,10 @@ def test_shipping_ids_are_unique_and_amounts_are_minor_units() -> None:
     assert all(rate["free_over"] is None or rate["free_over"] > rate["price"] for rate in rates)
 
 
-def test_each_role_has_one_member_of_staff_at_example_com() -> None:
+def test_each_role_has_one_login_at_example_com() -> None:
     staff = shop.staff()
     roles = [member["role"] for member in staff]
-    assert roles == ["admin", "coordinator", "merchandiser", "warehouse", "marketer", "support", "analyst"]
+    assert roles == ["admin", "coordinator", "merchandiser", "warehouse", "marketer", "support", "analyst", "partner"]
     assert [member["email"] for member in staff] == [f"{role}@example.com" for role in roles]
     assert all(member.keys() == {"role", "name", "email"} for member in staff)
 

@@ -13,6 +13,8 @@ GATEWAY = "gateway"
 SERVICES = ("catalog", "inventory", "orders", "metrics", "notifications", GATEWAY)
 READER = "verify"  # the role of the checks across services: it may read every database and change none
 MAIL_FROM = "shop@quartermaster.example"
+CONTAINERS_RECEIVER = "198.18.53.0/29"  # docker-compose.yml's network between notifications and the demo's receiver
+RECEIVERS = "127.0.0.0/8"  # where people here try out webhooks, and the demo has its own
 
 # Whom a service calls: variable -> service. The gateway calls all.
 _CALLS = {
@@ -69,6 +71,7 @@ def environment_of(service: str, addresses: Addresses, secrets: SecretStore) -> 
     if service == "notifications":
         environment["NOTIFICATIONS_SMTP_URL"] = f"smtp://{LOOPBACK}:{addresses.smtp}"
         environment["NOTIFICATIONS_MAIL_FROM"] = os.environ.get("NOTIFICATIONS_MAIL_FROM", MAIL_FROM)
+        environment["WEBHOOK_ALLOWED_TARGETS"] = os.environ.get("WEBHOOK_ALLOWED_TARGETS", RECEIVERS)
     return environment
 
 
@@ -96,5 +99,9 @@ def compose_environment(secrets: SecretStore) -> str:
     for service in SERVICES:
         lines.append(f"{service.upper()}_DATABASE_PASSWORD={secrets.password(service)}")
         lines.append(f"{service.upper()}_SIGNING_KEY='{secrets.signing_key(service)}'")
+    if os.environ.get("DEMO_SHOP", "1") == "0":
+        lines.append("DEMO_SHOP=0")
+    else:
+        lines += ["COMPOSE_PROFILES=demo", f"WEBHOOK_ALLOWED_TARGETS={CONTAINERS_RECEIVER}"]  # the demo's receiver
     lines.append(f"TRUSTED_KEYS='{json.dumps(json.loads(secrets.trusted_keys(SERVICES)), separators=(',', ':'))}'")
     return "".join(f"{line}\n" for line in lines)

@@ -6,7 +6,10 @@ Data goes to standard output, talk to standard error.
 import argparse
 import asyncio
 import gc
+import getpass
+import os
 import signal
+import socket
 import sys
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,7 +25,7 @@ from aiokafka.errors import KafkaConnectionError
 from common.database import Database, migrate
 from common.events import create_topics
 from common.http.app import create_app
-from common.inbox import discard_dead_letter, list_dead_letters, redrive_dead_letter, show_dead_letter
+from common.inbox import discarding, list_dead_letters, redriving, show_dead_letter
 from common.invariants import run_invariants
 from common.problems import Problem
 from common.scheduling import parked_jobs, requeue_parked
@@ -52,7 +55,8 @@ def main(service: Service, argv: Sequence[str] | None = None, *, commands: Mappi
     extra = commands or {}
     arguments = _parser(service, extra).parse_args(argv)
     settings = load(service.settings)
-    configure_logs(service.name, settings.log_level)
+    data_on_stdout = arguments.verb != "serve"
+    configure_logs(service.name, settings.log_level, stream=sys.stderr if data_on_stdout else sys.stdout)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         if arguments.verb in extra:
             return runner.run(extra[arguments.verb].run(settings, arguments))
@@ -70,6 +74,10 @@ def _parser(service: Service, extra: Mapping[str, Command]) -> argparse.Argument
     letters = verbs.add_parser("dead-letters", help="events that could not be handled")
     letters.add_argument("action", choices=("list", "show", "redrive", "discard"))
     letters.add_argument("id", nargs="?", type=UUID)
+    letters.add_argument("--status", choices=("open", "redriven", "discarded"), default="open", help="which to list")
+    letters.add_argument("--consumer", help="list those of one group")
+    letters.add_argument("--after", type=UUID, help="list from behind this letter")
+    letters.add_argument("--reason", help="why it is discarded; goes to the log")
     parked = verbs.add_parser("parked-jobs", help="jobs given up after their last attempt")
     parked.add_argument("action", choices=("list", "requeue"))
     parked.add_argument("id", nargs="*", type=int)
@@ -91,7 +99,7 @@ async def _run(service: Service, settings: ServiceSettings, arguments: argparse.
         case "parked-jobs":
             return await parked(service, settings, arguments.action, arguments.id)
         case _:
-            return await dead_letters(service, settings, arguments.action, arguments.id)
+            return await dead_letters(service, settings, arguments)
 
 
 class _Server(uvicorn.Server):
@@ -111,6 +119,11 @@ class _Server(uvicorn.Server):
         if self.should_exit and sig == signal.SIGINT:
             self.force_exit = True
         self.should_exit = True
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Let endless answers end, then wait for the others."""
+        self._runtime.leaving.set()
+        await super().shutdown(sockets)
 
 
 async def serve(service: Service, settings: ServiceSettings, *, roles: Sequence[str] = ROLES) -> int:
@@ -204,32 +217,45 @@ async def parked(service: Service, settings: ServiceSettings, action: str, jobs:
     return 0
 
 
-async def dead_letters(service: Service, settings: ServiceSettings, action: str, letter: UUID | None) -> int:
+async def dead_letters(service: Service, settings: ServiceSettings, arguments: argparse.Namespace) -> int:
     """List the events put aside, or show, redrive or discard one."""
-    if action != "list" and letter is None:
-        sys.stderr.write(f"{action} needs the id of a dead letter; `{service.name} dead-letters list` shows them.\n")
+    if arguments.action != "list" and arguments.id is None:
+        sys.stderr.write(
+            f"{arguments.action} needs the id of a dead letter; `{service.name} dead-letters list` shows them.\n"
+        )
         return 2
     async with Runtime.open(service, settings) as runtime:
-        return await _on_dead_letters(runtime, action, letter)
-
-
-async def _on_dead_letters(runtime: Runtime, action: str, letter: UUID | None) -> int:
-    database = runtime.database
-    try:
-        match action, letter:
-            case "show", UUID():
-                found: object = await show_dead_letter(database, letter)
-            case "redrive", UUID():
-                found = await redrive_dead_letter(database, runtime.service.consumers, letter)
-            case "discard", UUID():
-                found = await discard_dead_letter(database, letter)
-            case _:
-                found = await list_dead_letters(database)
-    except Problem as problem:
-        sys.stderr.write(f"{problem.detail}\n")
-        return 1
-    _print(found)
+        try:
+            _print(await _on_dead_letters(runtime, arguments))
+        except Problem as problem:
+            sys.stderr.write(f"{problem.detail}\n")
+            return 1
     return 0
+
+
+async def _on_dead_letters(runtime: Runtime, arguments: argparse.Namespace) -> object:
+    database, letter_id, by = runtime.database, arguments.id, f"cli:{_user()}"
+    match arguments.action:
+        case "show":
+            return await show_dead_letter(database, letter_id)
+        case "redrive":
+            async with redriving(database.uow(), runtime.service.consumers, letter_id, by=by) as letter:
+                return letter
+        case "discard":
+            async with discarding(database.uow(), letter_id, by=by, reason=arguments.reason) as letter:
+                return letter
+        case _:
+            return await list_dead_letters(
+                database, status=arguments.status, consumer=arguments.consumer, after=arguments.after
+            )
+
+
+def _user() -> str:
+    """Who typed it; in a container, where nobody has a name, the user's number."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return str(os.getuid())
 
 
 def _print(found: object) -> None:

@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 _TRACEPARENT = re.compile(r"00-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9-]{8,64}")
@@ -80,14 +80,3 @@ def use_context(context: RequestContext) -> Iterator[RequestContext]:
         yield context
     finally:
         _current.reset(token)
-
-
-@contextmanager
-def shorter_deadline(seconds: float) -> Iterator[RequestContext]:
-    """Run a block that must end within ``seconds``, or sooner if the context already says so."""
-    context = current_context()
-    deadline = asyncio.get_running_loop().time() + seconds
-    if context.deadline is not None:
-        deadline = min(deadline, context.deadline)
-    with use_context(replace(context, deadline=deadline)) as narrowed:
-        yield narrowed

@@ -7,7 +7,7 @@ process of it: pool, keys, metrics and the loops in the background.
 import asyncio
 import signal
 import time
-from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -43,12 +43,22 @@ Resources = Callable[["Runtime"], AbstractAsyncContextManager[Any]]
 Wrap = Callable[[FastAPI, "Runtime"], ASGIApp]
 
 
+@dataclass(frozen=True, slots=True)
+class Loop:
+    """Work without end that each process with the role does, until it is cancelled."""
+
+    name: str
+    role: str
+    run: Callable[["Runtime"], Coroutine[Any, Any, None]]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Service:
     """What a service is made of.
 
     ``aggregates`` maps each topic that the service publishes to the row that numbers its events; ``uploads`` are paths
-    whose body may be large; ``resources`` opens what routes and jobs need beside the database (clients, mailers);
+    whose body may be large, ``streams`` those whose answer goes on without limit once it has begun; ``resources`` opens
+    what routes and jobs need beside the database (clients, mailers); ``loops`` run beside relay, consumers and jobs;
     ``wrap`` puts an ASGI app of the service's own in front of FastAPI.
     """
 
@@ -61,10 +71,12 @@ class Service:
     consumers: tuple[Consumer, ...] = ()
     jobs: tuple[Job[Any], ...] = ()
     sweeps: tuple[Sweep, ...] = ()
+    loops: tuple[Loop, ...] = ()
     invariants: tuple[Invariant, ...] = ()
     resources: Resources | None = None
     wrap: Wrap | None = None
     uploads: tuple[str, ...] = ()
+    streams: tuple[str, ...] = ()
     extra_metrics: tuple[Metric, ...] = ()
 
     @cached_property
@@ -112,6 +124,8 @@ class Runtime:
         self.verifier = TokenVerifier(settings.trusted_keys, service.name)
         self.resources: Any = None
         self.stopping = False
+        self.leaving = asyncio.Event()
+        """Set before HTTP drains: answers without end come to one."""
         self._migrated = False
         self._runners: list[ConsumerRunner] = []
 
@@ -172,6 +186,7 @@ class Runtime:
                 self.database.after_enqueue.append(jobs.wake)
                 loops.append(("jobs", jobs.run()))
             loops.append(("sweeps", SweepRunner(self.database, (*service.sweeps, *UPKEEP), runtime=self).run()))
+        loops += [(loop.name, loop.run(self)) for loop in service.loops if loop.role in roles]
         return loops
 
     def _new_relay(self) -> Relay:
@@ -205,14 +220,17 @@ class Runtime:
     # -- what others ask it -------------------------------------------------------------------------------------------
 
     async def readiness(self) -> Readiness:
-        """Look at the database, its migrations, the broker and the projections.
+        """Look at the database, its migrations, the broker, the projections and the consumer groups.
 
-        A broker that is away does not make the service unready: the outbox holds what it says.
+        A broker that is away does not make the service unready: the outbox holds what it says. Nor does a halted group:
+        requests are answered as well as before, and sending them elsewhere would mend nothing.
         """
         parts = {"database": await self._database_state()}
         parts["broker"] = "away" if any(runner.broker_away for runner in self._runners) else "there"
         behind = [runner.group for runner in self._runners if not runner.caught_up.is_set()]
         parts["projections"] = f"reading {', '.join(behind)}" if behind else "read"
+        halted = [runner.group for runner in self._runners if runner.halted]
+        parts["consumers"] = f"halted: {', '.join(halted)}" if halted else "running"
         ready = parts["database"] == "migrated" and not behind and not self.stopping
         return Readiness(ready, parts)
 

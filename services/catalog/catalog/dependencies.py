@@ -5,6 +5,8 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from catalog.clients.inventory import Inventory
+from catalog.querylog.counting import SearchLog
+from catalog.resources import Resources
 from common.auth import Anyone, Caller, requires
 from common.database import UnitOfWork
 from common.http import runtime_of
@@ -39,8 +41,17 @@ ShopCurrency = Annotated[str, Depends(shop_currency)]
 
 async def inventory_of(request: Request) -> Inventory:
     """The process's client of inventory."""
-    inventory: Inventory = runtime_of(request).resources
-    return inventory
+    resources: Resources = runtime_of(request).resources
+    return resources.inventory
 
 
 InventoryClient = Annotated[Inventory, Depends(inventory_of)]
+
+
+async def search_log_of(request: Request) -> SearchLog:
+    """Where the process counts searches."""
+    resources: Resources = runtime_of(request).resources
+    return resources.searches
+
+
+Searches = Annotated[SearchLog, Depends(search_log_of)]

@@ -11,6 +11,7 @@ from common.money import Money
 MAX_SKU = 64
 MAX_INT = 2**31 - 1
 MAX_DATA_URL = 4096
+RESERVED_HANDLES = frozenset({"export"})  # /v1/products/export is a route: a product of that name could not be read
 
 
 class Body(BaseModel):
@@ -25,6 +26,13 @@ def sku_error(sku: str) -> str | None:
         return f"a SKU has 1 to {MAX_SKU} characters, this has {len(sku)}"
     if not sku.isprintable() or "/" in sku or sku != sku.strip():
         return "a SKU has printable characters, no / and no space at either end"
+    return None
+
+
+def reserved_error(handle: str) -> str | None:
+    """Say why ``handle`` cannot be a product's though it looks like one; None if it can."""
+    if handle in RESERVED_HANDLES:
+        return f"{handle} is the address of a route, /v1/products/{handle}; use another, such as {handle}-2"
     return None
 
 
@@ -59,6 +67,12 @@ def _handle(value: str) -> str:
     return value
 
 
+def _product_handle(value: str) -> str:
+    if error := reserved_error(value):
+        raise ValueError(error)
+    return value
+
+
 def _not_blank(value: str) -> str:
     if not value.strip():
         raise ValueError("must not be blank")
@@ -83,6 +97,7 @@ Title = Annotated[
 ShortText = Annotated[str, StringConstraints(max_length=255), AfterValidator(storable)]
 Description = Annotated[str, StringConstraints(max_length=100_000), AfterValidator(storable)]
 Handle = Annotated[str, Field(pattern=HANDLE_PATTERN, examples=["enamel-mug"]), AfterValidator(_handle)]
+ProductHandle = Annotated[Handle, AfterValidator(_product_handle)]
 Sku = Annotated[str, AfterValidator(storable), AfterValidator(_sku)]
 Url = Annotated[str, StringConstraints(max_length=MAX_DATA_URL), AfterValidator(storable), AfterValidator(_url)]
 Price = Annotated[Money, AfterValidator(_not_negative)]
@@ -105,12 +120,14 @@ __all__ = [
     "Moment",
     "Position",
     "Price",
+    "ProductHandle",
     "Reference",
     "ShortText",
     "Sku",
     "TaxClass",
     "Title",
     "Url",
+    "reserved_error",
     "sku_error",
     "url_error",
 ]

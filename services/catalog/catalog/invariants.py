@@ -1,6 +1,10 @@
 """What must always hold in the catalogue's database. `catalog verify` runs these."""
 
-from common.invariants import invariant
+from typing import Any
+
+from catalog.products.auditing import wrong_facets
+from common.database import UnitOfWork
+from common.invariants import ROWS_SHOWN, invariant
 from common.money import EXPONENTS
 
 
@@ -84,6 +88,84 @@ def every_product_can_be_found() -> str:
 
 
 @invariant
+def search_finds_products_where_they_are() -> str:
+    """A search row has other channels, categories or prices than its product.
+
+    Filters then hide the product or show it wrongly. Run `catalog rebuild`; the writer that saved a product or moved a
+    category without the search rows is the cause.
+    """
+    return """
+    WITH own AS (
+        SELECT v.product_id, r.currency, min(r.amount) AS amount
+        FROM variant AS v JOIN variant_price AS r ON r.variant_id = v.id
+        WHERE v.live AND r.amount IS NOT NULL GROUP BY v.product_id, r.currency
+    ), due AS (
+        SELECT p.id, CASE WHEN p.status = 'published' THEN p.channels ELSE '{}' END AS channels,
+            categories_of_product(p.id) AS categories,
+            (SELECT jsonb_object_agg(o.currency, o.amount) FROM own AS o WHERE o.product_id = p.id) AS prices
+        FROM product AS p WHERE p.deleted_at IS NULL
+    )
+    SELECT d.product_id, due.channels <> d.channels AS channels,
+        NOT (due.categories @> d.categories AND due.categories <@ d.categories) AS categories
+    FROM search_document AS d JOIN due ON due.id = d.product_id
+    WHERE due.channels <> d.channels OR NOT (due.categories @> d.categories AND due.categories <@ d.categories)
+        OR due.prices IS DISTINCT FROM (
+            SELECT jsonb_object_agg(m.currency, m.amount) FROM unnest(d.currencies, d.amounts) AS m(currency, amount)
+        )
+    """
+
+
+@invariant
+async def facets_are_what_products_have(uow: UnitOfWork) -> list[dict[str, Any]]:
+    """A search row has other facets than its product, or one whose name nobody knows.
+
+    Counts and filters are wrong by that product. Run `catalog rebuild`.
+    """
+    unnamed = await uow.fetch(UNNAMED_FACETS)
+    return [dict(row) for row in unnamed] or await wrong_facets(uow, most=ROWS_SHOWN)
+
+
+UNNAMED_FACETS = f"""
+SELECT used.id AS facet, min(used.product_id::text) AS product_id FROM (
+    SELECT product_id, unnest(facets) AS id FROM search_document
+    UNION ALL SELECT product_id, unnest(number_facets) FROM search_document
+) AS used LEFT JOIN search_facet AS f ON f.id = used.id WHERE f.id IS NULL GROUP BY used.id LIMIT {ROWS_SHOWN}
+"""  # noqa: S608 - our own constant
+
+
+@invariant
+def search_shows_the_stock_that_was_told() -> str:
+    """Search says of a product that it can be bought, or not, against the copy of its stock.
+
+    Run `catalog rebuild`. Both change in the transaction that takes `stock.changed`, or that saves the product.
+    """
+    return """
+    SELECT product_id, stock AS shown, stock_of_product(product_id) AS due FROM search_document
+    WHERE stock <> stock_of_product(product_id)
+    """
+
+
+@invariant
+def popularity_follows_from_sales() -> str:
+    """A product is sorted by another popularity than its days of sales make. Run `catalog rebuild`."""
+    return """
+    SELECT product_id, popularity AS shown, popularity_of_product(product_id) AS due FROM search_document
+    WHERE popularity <> popularity_of_product(product_id)
+    """
+
+
+@invariant
+def codes_are_those_of_the_search_rows() -> str:
+    """Suggestions know a SKU or barcode that its product does not have, or lack one. Run `catalog rebuild`."""
+    return """
+    WITH due AS (SELECT unnest(codes) AS code, product_id FROM search_document)
+    (SELECT 'missing' AS what, * FROM (TABLE due EXCEPT SELECT code, product_id FROM search_code) AS a)
+    UNION ALL
+    (SELECT 'left over' AS what, * FROM (SELECT code, product_id FROM search_code EXCEPT TABLE due) AS b)
+    """
+
+
+@invariant
 def a_sku_stands_for_one_live_variant() -> str:
     """Two live variants have one SKU: orders and stock cannot tell them apart.
 
@@ -131,7 +213,7 @@ def prices_are_in_currencies_that_exist() -> str:
 
 @invariant
 def ended_imports_keep_no_file() -> str:
-    """An import has ended and still has chunks, stock to be set, or marks: disk that nobody will free.
+    """An import has ended and still has chunks, stock to be set, marks, or drafts: disk that nobody will free.
 
     The end of an import deletes them in its own transaction. Delete the rows of the import named.
     """
@@ -140,6 +222,8 @@ def ended_imports_keep_no_file() -> str:
         EXISTS (SELECT FROM import_chunk AS c WHERE c.import_id = i.id)
         OR EXISTS (SELECT FROM import_stock AS s WHERE s.import_id = i.id)
         OR EXISTS (SELECT FROM import_seen AS n WHERE n.import_id = i.id)
+        OR EXISTS (SELECT FROM import_refused_handle AS h WHERE h.import_id = i.id)
+        OR EXISTS (SELECT FROM import_draft AS d WHERE d.import_id = i.id)
     )
     """
 
@@ -162,6 +246,11 @@ INVARIANTS = (
     pages_sell_what_the_rows_say,
     lists_show_every_product_where_it_belongs,
     every_product_can_be_found,
+    search_finds_products_where_they_are,
+    facets_are_what_products_have,
+    search_shows_the_stock_that_was_told,
+    popularity_follows_from_sales,
+    codes_are_those_of_the_search_rows,
     a_sku_stands_for_one_live_variant,
     live_variants_have_a_live_product,
     variants_choose_each_option_once,

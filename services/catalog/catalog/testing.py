@@ -1,10 +1,15 @@
 """Factories and fakes for tests; production code may not import this."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
 from catalog.clients.inventory import MAX_LINES, LocationUnknownError, StockCount
+from common.database import uuid7
+from common.events.contracts.inventory import StockChanged, StockLevelSnapshot, StockMovement
+from common.events.contracts.orders import ImportSource, OrderCancelled, OrderLineSnapshot, OrderPlaced, OrderSnapshot
+from common.money import Money
 from common.problems import Unavailable
 
 Json = dict[str, Any]
@@ -23,6 +28,60 @@ def variant_body(*, sku: str | None = None, price: int = 1999, **members: Any) -
 def product_body(*, title: str = "Enamel mug", status: str = "published", **members: Any) -> Json:  # noqa: ANN401 - JSON
     """Make the body of an ordinary product: one variant, published."""
     return {"title": title, "status": status, "variants": [variant_body()], **members}
+
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+def stock_changed(
+    sku: str, available: int, *, level_id: UUID | None = None, reorder_point: int | None = None
+) -> StockChanged:
+    """Make what inventory says when a level has ``available`` units; without ``level_id``, of a location of its own."""
+    level = StockLevelSnapshot(
+        id=level_id or uuid7(),
+        sku=sku,
+        location_id=uuid7(),
+        on_hand=max(available, 0),
+        reserved=0,
+        allocated=0,
+        safety=max(-available, 0),
+        available=available,
+        reorder_point=reorder_point,
+        version=1,
+        updated_at=NOW,
+    )
+    movement = StockMovement(kind="adjustment", quantity=available, reason="delivery", reference=None)
+    return StockChanged(object=level, changed=["/available"], movement=movement)
+
+
+def order_placed(
+    units: Mapping[str | None, int], *, placed_at: datetime = NOW, kind: str = "sale", imported: bool = False
+) -> OrderPlaced:
+    """Make what orders says of an order; ``units`` by product id, None for a SKU that is no product here."""
+    nothing = Money(amount=0, currency="EUR")
+    lines = [
+        OrderLineSnapshot(
+            id=uuid7(), sku="SKU", product_id=UUID(product) if product else None, variant_id=None, title="Thing",
+            quantity=quantity, unit_price=nothing, tax_rate_basis_points=1900, tax=nothing, total=nothing,
+            shipped_quantity=0,
+        )
+        for product, quantity in units.items()
+    ]  # fmt: skip
+    order = OrderSnapshot(
+        id=uuid7(), number="1001", kind=kind, channel="web", status="open", payment_status="authorised",
+        imported_from=ImportSource(source="old", external_id="1") if imported else None,
+        fulfilment_status="none", customer_id=None, email=None, shipping_address=None, billing_address=None,
+        lines=lines, currency="EUR", prices_include_tax=True, subtotal=nothing, shipping=nothing, shipping_option=None,
+        tax=nothing, total=nothing, captured=nothing, placed_at=placed_at, version=1, session_id=None,
+        cancelled_at=None, cancellation_reason=None,
+    )  # fmt: skip
+    return OrderPlaced(object=order, changed=[])
+
+
+def order_cancelled(placed: OrderPlaced) -> OrderCancelled:
+    """Make what orders says when that order is cancelled."""
+    order = placed.object.model_copy(update={"status": "cancelled"})
+    return OrderCancelled(object=order, changed=["/status"], reason=None)
 
 
 class FakeInventory:

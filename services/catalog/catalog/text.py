@@ -15,7 +15,8 @@ _HANDLE = re.compile(HANDLE_PATTERN)
 _NO_SLUG = re.compile(r"[^a-z0-9]+")
 _TAG = re.compile(r"<[^>]{0,2000}>")
 _BLANKS = re.compile(r"\s+")
-_WORD = re.compile(r"\w+")
+_WORD = re.compile(r"[^\W_]+")
+_NO_LETTERS = str.maketrans(dict.fromkeys("\u2122\u2120\u00ae\u00a9", " "))  # TM, SM, registered, copyright
 _SLUG_LENGTH = 120  # leaves room for what makes a handle or a SKU unique
 
 
@@ -38,9 +39,18 @@ def fold(text: str) -> str:
     return "".join(character for character in decomposed if not unicodedata.combining(character)).casefold()
 
 
+def searchable(text: str) -> str:
+    """Return the folded words of ``text`` with single spaces, as they are indexed and as they are looked for.
+
+    PostgreSQL's own parser would take the end of ``MUG-1`` for a negative number, and ``1.7l`` for a host's name. Signs
+    that would become letters, such as the one of a trade mark, are none.
+    """
+    return " ".join(_WORD.findall(fold(unescape(text).translate(_NO_LETTERS))))
+
+
 def words_of(text: str, *, most: int) -> list[str]:
     """Return the first ``most`` words of a folded ``text``."""
-    return [word[:64] for word in _WORD.findall(fold(text))[:most]]
+    return [word[:64] for word in searchable(text).split(" ")[:most] if word]
 
 
 def slug(text: str) -> str:

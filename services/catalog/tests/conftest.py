@@ -3,6 +3,7 @@
 import csv
 import io
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -53,7 +54,7 @@ def make_product(staff: Api) -> MakeProduct:
 def inventory(runtime: Runtime) -> Iterator[FakeInventory]:
     """Inventory with one location, in the place of the real client."""
     fake, kept = FakeInventory(LOCATION), runtime.resources
-    runtime.resources = fake
+    runtime.resources = replace(kept, inventory=fake)
     yield fake
     runtime.resources = kept
 

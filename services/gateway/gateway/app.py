@@ -7,6 +7,7 @@ from common.scheduling import Sweep
 from common.service import Service
 from gateway.aggregates import AGGREGATES
 from gateway.invariants import INVARIANTS
+from gateway.pages import contracts
 from gateway.pages import routes as pages
 from gateway.proxy.front import Front
 from gateway.resources import open_resources
@@ -20,7 +21,7 @@ SERVICE = Service(
     name="gateway",
     settings=Settings,
     migrations="gateway.migrations",
-    routers=(tokens.router, users.router, suite.router, pages.router),
+    routers=(tokens.router, users.router, suite.router, contracts.router, pages.router),
     publishes=CONTRACTS,
     aggregates=AGGREGATES,
     sweeps=(Sweep("forget-refresh-tokens", every=timedelta(hours=1), run=forget_refresh_tokens),),

@@ -1,11 +1,14 @@
 """What the gateway needs to know beside what every service does."""
 
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Annotated
 
 from pydantic import Field, HttpUrl, TypeAdapter, field_validator
 from pydantic_settings import NoDecode
 
 from common.settings import ServiceSettings, settings_of
+
+Network = IPv4Network | IPv6Network
 
 _URL: TypeAdapter[HttpUrl] = TypeAdapter(HttpUrl)
 
@@ -32,11 +35,23 @@ class Settings(ServiceSettings):
     cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="Origins whose pages may call the API from a browser, separated by commas; none by default."
     )
+    trusted_proxies: Annotated[tuple[Network, ...], NoDecode] = Field(
+        (),
+        description="Networks of proxies in front of the gateway, separated by commas: what they say in "
+        "`X-Forwarded-For` is believed. None by default: the peer is the client.",
+    )
     mailbox_url: str | None = Field(
         None, description="Page of the mailbox that catches all mail here, for the front page to link."
     )
     metrics_host: str = Field("127.0.0.1", description="Address on which `/metrics` is served, never the public one.")
     metrics_port: int = Field(0, ge=0, le=65535, description="Port on which `/metrics` is served; 0 for nowhere.")
+
+    @field_validator("trusted_proxies", mode="before")
+    @classmethod
+    def _networks(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        return tuple(ip_network(network.strip()) for network in value.split(",") if network.strip())
 
     @field_validator("cors_origins", mode="before")
     @classmethod

@@ -1,23 +1,20 @@
 """Stand-ins and factories for tests. Production code may not import this."""
 
-import asyncio
 import socket
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
-from typing import Self
 
 import orjson
-import uvicorn
 from aiohttp import web
-from starlette.types import ASGIApp
 
 from common.auth import Caller
 from common.database import uuid7
+from common.testing.served import Served
 from gateway.proxy.table import RouteTable
 from gateway.users.repository import User
 
 NAMES = ("catalog", "inventory", "orders", "metrics", "notifications")
-READY = {"status": "ready", "database": "migrated", "broker": "there", "projections": "read"}
+READY = {"status": "ready", "database": "migrated", "broker": "there", "projections": "read", "consumers": "running"}
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -69,28 +66,6 @@ class TinyService:
         if request.path == "/internal/test-clock":
             return web.json_response(orjson.loads(self.bodies[-1]))
         return web.json_response({"service": self.name})
-
-
-class Served:
-    """An ASGI app behind a real server."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        config = uvicorn.Config(app, log_config=None, access_log=False, server_header=False, lifespan="off")
-        self._server = uvicorn.Server(config)
-        self._socket = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
-
-    async def __aenter__(self) -> Self:
-        self._task = asyncio.create_task(self._server.serve(sockets=[self._socket]))
-        async with asyncio.timeout(10):
-            while not self._server.started:  # noqa: ASYNC110 - uvicorn sets a flag, no event
-                await asyncio.sleep(0.005)
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        self._server.should_exit = True
-        self._server.force_exit = True
-        await self._task
 
 
 def make_user(*, role: str = "customer", email: str = "grace@shop.example", name: str = "Grace Hopper") -> User:

@@ -11,11 +11,12 @@ from fastapi import FastAPI
 from common.auth import Caller, TokenVerifier
 from common.service import Runtime, Service
 from common.testing import Keyring, TestClock
+from common.testing.served import Served
 from gateway.app import SERVICE
 from gateway.proxy.front import Front
 from gateway.proxy.table import RouteTable
 from gateway.resources import Resources
-from gateway.testing import NAMES, Bearer, ReadToken, Serve, Served, Suite, TinyService, make_user
+from gateway.testing import NAMES, Bearer, ReadToken, Serve, Suite, TinyService, make_user
 from gateway.users.repository import User
 
 

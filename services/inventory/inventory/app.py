@@ -1,12 +1,10 @@
 """The inventory service, as data."""
 
-from fastapi import FastAPI
-
 from common.database import Aggregate
 from common.events import INVENTORY_RESERVATION, INVENTORY_STOCK, INVENTORY_STOCK_ALERT
 from common.events.contracts.inventory import CONTRACTS
-from common.http.app import create_app as create_service_app
-from common.service import Runtime, Service
+from common.inbox.routes import dead_letter_routes
+from common.service import Service
 from inventory.consumers import CONSUMERS
 from inventory.dependencies import open_resources
 from inventory.invariants import INVARIANTS
@@ -22,7 +20,14 @@ SERVICE = Service(
     name="inventory",
     settings=Settings,
     migrations="inventory.migrations",
-    routers=(locations, stock, internal_locations, internal_stock, internal_reservations),
+    routers=(
+        locations,
+        stock,
+        internal_locations,
+        internal_stock,
+        internal_reservations,
+        dead_letter_routes("inventory", scope="inventory:adjust"),
+    ),
     publishes=CONTRACTS,
     aggregates={
         INVENTORY_STOCK: Aggregate("stock_level"),
@@ -34,8 +39,3 @@ SERVICE = Service(
     invariants=INVARIANTS,
     resources=open_resources,
 )
-
-
-def create_app(runtime: Runtime | None = None) -> FastAPI:
-    """Make the app around an open process; without one it can only describe itself."""
-    return create_service_app(SERVICE, runtime)

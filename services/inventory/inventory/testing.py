@@ -1,9 +1,12 @@
 """Factories and fakes for tests of inventory; production code may not import it."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4, uuid5
 
+from common.database import uuid7
+from common.events import Event, EventContract, dataschema_of, serialise
 from common.events.contracts.catalog import ProductCreated, ProductEvent
 from common.events.contracts.orders import OrderCancelled, OrderPlaced, OrderShipped
 from common.problems import Unavailable
@@ -63,6 +66,24 @@ def order_shipped(
             "parcel": {**example, "id": str(parcel_id or uuid4()), "lines": contents},
             "remaining": [],
         }
+    )
+
+
+def as_event(data: EventContract) -> Event[Any]:
+    """An event as a consumer gets it, from the service that publishes it."""
+    return Event(
+        id=uuid7(),
+        type=data.type,
+        source=f"/services/{data.topic.service}",
+        subject=data.subject,
+        time=datetime.now(UTC),
+        sequence=1,
+        correlation_id="batch",
+        causation_id=None,
+        traceparent=None,
+        data=data,
+        dataschema=dataschema_of(type(data)),
+        value=serialise(data),
     )
 
 

@@ -127,10 +127,59 @@ async def test_facts_are_kept_without_personal_data_and_cannot_be_changed(
     row = await database.uow().single_row("SELECT data::text AS data FROM fact_event WHERE event_id = $1", event_id)
     assert row is not None
     assert order.object.number in row["data"]
+    assert order.object.email is not None
     assert order.object.email not in row["data"]
+    assert order.object.shipping_address is not None
     assert order.object.shipping_address.name not in row["data"]
     with pytest.raises(Exception, match="facts are kept as they came"):
         await database.uow().single("DELETE FROM fact_event WHERE event_id = $1", event_id)
+
+
+async def test_a_return_is_refunded_on_its_own_day_and_is_no_order(
+    api: Api, deliver: Deliver, placed: MakeOrder
+) -> None:
+    history = {"imported_from": {"source": "old shop", "external_id": "1"}, "channel": "past"}
+    await deliver(placed(total=5000, at=datetime(2024, 1, 31, 10, tzinfo=UTC), lines={"LAMP": (5, 5000)}, **history))
+    back = placed(
+        total=2000, at=datetime(2024, 2, 1, 10, tzinfo=UTC), lines={"LAMP": (2, 2000)}, kind="return", **history
+    )
+    await deliver(back)
+    months = await kpis(api, **{"from": "2024-01-15", "to": "2024-02-28", "by": "month", "explain": "true"})
+    figures = [
+        (row["month"], row["orders"], row["units"], row["returns"], row["refunded"]["amount"], row["net"]["amount"])
+        for row in months
+    ]
+    assert figures == [("2024-01", 1, 5, 0, 0, 5000), ("2024-02", 0, 0, 1, 2000, -2000)]
+    assert [row["day"] for row in months] == [None, None]
+    assert months[1]["average_order_value"] is None
+    (fact,) = months[1]["explained_by"]
+    assert (fact["kind"], fact["amount"]["amount"], fact["order_id"]) == ("return", 2000, str(back.object.id))
+    (total,) = await kpis(api, **{"from": "2024-01-01", "to": "2024-02-28", "by": "currency", "channel": "past"})
+    assert (total["gross"]["amount"], total["refunded"]["amount"], total["net"]["amount"]) == (5000, 2000, 3000)
+    assert total["facts"] == 2
+
+
+async def test_a_month_is_narrowed_to_the_days_asked_for(api: Api, deliver: Deliver, placed: MakeOrder) -> None:
+    for day in (9, 10, 20, 21):
+        await deliver(placed(total=day, at=datetime(2024, 5, day, 10, tzinfo=UTC)))
+    (month,) = await kpis(api, **{"from": "2024-05-10", "to": "2024-05-20", "by": "month", "explain": "true"})
+    assert (month["month"], month["gross"]["amount"], month["facts"]) == ("2024-05", 30, 2)
+    assert [fact["amount"]["amount"] for fact in month["explained_by"]] == [20, 10]
+
+
+async def test_products_are_net_of_returns_and_need_no_product_here(
+    api: Api, deliver: Deliver, placed: MakeOrder
+) -> None:
+    at = datetime(2024, 6, 1, 10, tzinfo=UTC)
+    await deliver(placed(total=900, at=at, lines={"GONE": (9, 900)}, known=False))
+    await deliver(placed(total=300, at=at, lines={"GONE": (3, 300)}, known=False, kind="return"))
+    answer = await api.as_user(scopes="metrics:read").get(
+        "/v1/metrics/products", params={"from": "2024-06-01", "to": "2024-06-01"}
+    )
+    (item,) = answer.json()["items"]
+    assert (item["sku"], item["product_id"]) == ("GONE", None)
+    assert (item["units"], item["returned_units"], item["net_units"]) == (9, 3, 6)
+    assert (item["gross"]["amount"], item["refunded"]["amount"], item["net"]["amount"]) == (900, 300, 600)
 
 
 @pytest.mark.parametrize(
@@ -167,7 +216,11 @@ async def test_intact_figures_break_no_invariant(database: Database) -> None:
         ("UPDATE sales SET gross = gross + 1 WHERE bucket = '2025-03-02 12:00Z'",
          "UPDATE sales SET gross = gross - 1 WHERE bucket = '2025-03-02 12:00Z'", "sales-follow-from-facts"),
         ("UPDATE product_sales SET units = units + 1 WHERE sku = 'SMALL'",
-         "UPDATE product_sales SET units = units - 1 WHERE sku = 'SMALL'", "product-sales-add-up-to-facts"),
+         "UPDATE product_sales SET units = units - 1 WHERE sku = 'SMALL'", "product-sales-follow-from-facts"),
+        ("UPDATE sales SET refunded = refunded + 1 WHERE bucket = '2025-03-02 12:00Z'",
+         "UPDATE sales SET refunded = refunded - 1 WHERE bucket = '2025-03-02 12:00Z'", "sales-follow-from-facts"),
+        ("UPDATE product_sales SET returned_units = 1 WHERE sku = 'SMALL'",
+         "UPDATE product_sales SET returned_units = 0 WHERE sku = 'SMALL'", "product-sales-follow-from-facts"),
     ],
 )  # fmt: skip
 async def test_planted_damage_is_found(

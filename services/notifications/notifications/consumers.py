@@ -3,6 +3,7 @@
 from common.events import CONTRACTS, GATEWAY_USER, ORDERS_CUSTOMER
 from common.events.contracts.gateway import UserRegistered
 from common.events.contracts.inventory import StockLow, StockOut
+from common.events.contracts.notifications import WebhookDisabled
 from common.events.contracts.orders import (
     CustomerRegistered,
     CustomerUpdated,
@@ -14,6 +15,7 @@ from common.inbox import Consumer
 from notifications.contacts.handlers import forget_contact, keep_customer, keep_user
 from notifications.feed.handlers import log_events
 from notifications.mails.handlers import announce_parcel, confirm_cancellation, confirm_order, warn_staff
+from notifications.webhooks.handlers import tell_owner
 
 CONSUMERS = (
     Consumer(
@@ -30,6 +32,7 @@ CONSUMERS = (
             OrderCancelled: confirm_cancellation,
             StockLow: warn_staff,
             StockOut: warn_staff,
+            WebhookDisabled: tell_owner,
         },
     ),
     Consumer(

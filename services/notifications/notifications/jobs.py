@@ -4,8 +4,10 @@ from datetime import timedelta
 
 from common.scheduling import Sweep
 from common.service import Runtime
+from notifications.feed.retention import forget_old_events
 from notifications.mails import sending, writing
 from notifications.mails.sending import SEND_MESSAGE
+from notifications.webhooks import upkeep as webhooks
 
 
 async def queue_due_messages(runtime: Runtime) -> int:
@@ -25,4 +27,6 @@ JOBS = (SEND_MESSAGE,)
 SWEEPS = (
     Sweep("queue-due-messages", every=timedelta(seconds=1), run=queue_due_messages),
     Sweep("address-held-alerts", every=timedelta(seconds=2), run=address_held_alerts),
+    Sweep("forget-old-events", every=timedelta(minutes=1), run=forget_old_events),
+    *webhooks.SWEEPS,
 )

@@ -10,6 +10,7 @@ from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import SettingsConfigDict
 
 from common.settings import ServiceSettings, settings_of
+from notifications.clients.egress import networks_from
 from notifications.clients.smtp import SmtpServer
 from notifications.mails.rules import mailable, one_line
 
@@ -38,6 +39,29 @@ class Settings(ServiceSettings):
     alert_hold_minutes: float = Field(
         60.0, ge=0, le=10_080, description="How long a stock alert waits for the first member of staff to tell."
     )
+
+    stream_limit: int = Field(
+        500, ge=1, le=10_000, description="Open event streams of this process; one more is answered with 503."
+    )
+    stream_minutes: float = Field(
+        10.0,
+        gt=0,
+        le=60,
+        description="Longest life of an event stream. Its reader then connects again, and is asked again who it is.",
+    )
+
+    webhook_allowed_targets: str = Field(
+        "",
+        validation_alias="WEBHOOK_ALLOWED_TARGETS",
+        description="Networks that webhooks may call though they are not public, there also by http: "
+        "`127.0.0.0/8,10.1.2.0/24`. Whatever listens there can be called by whoever may register a webhook.",
+    )
+
+    @field_validator("webhook_allowed_targets")
+    @classmethod
+    def _readable_networks(cls, value: str) -> str:
+        networks_from(value)
+        return value
 
     @field_validator("smtp_url")
     @classmethod

@@ -1,6 +1,7 @@
 """Factories and a mail server for tests; production code may not import it."""
 
 import asyncio
+from datetime import UTC, datetime
 from email import message_from_string
 from email.message import EmailMessage
 from email.policy import default as default_policy
@@ -8,6 +9,7 @@ from functools import partial
 from typing import Any, TypeVar
 from uuid import UUID
 
+import orjson
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
 from common.database import uuid7
@@ -15,6 +17,7 @@ from common.events import EventContract
 from common.events.contracts.gateway import UserRegistered
 from common.events.contracts.inventory import StockAlertEvent, StockLow
 from common.events.contracts.orders import CustomerRegistered, OrderEvent, OrderPlaced
+from notifications.feed.models import LoggedEvent
 
 E = TypeVar("E", bound=EventContract)
 O = TypeVar("O", bound=OrderEvent)  # noqa: E741 - an order's event
@@ -130,3 +133,25 @@ def customer(**fields: Any) -> CustomerRegistered:  # noqa: ANN401 - fields
     """Make a customer known."""
     event = example_of(CustomerRegistered)
     return event.model_copy(update={"object": event.object.model_copy(update={"id": uuid7(), **fields})})
+
+
+def logged(
+    event_type: str = "order.placed",
+    *,
+    subject: UUID | None = None,
+    sequence: int = 1,
+    happened_at: datetime | None = None,
+    size: int = 0,
+) -> LoggedEvent:
+    """Make an event as the log has it; whole it is ``size`` bytes longer than without personal data."""
+    event_id, about = uuid7(), subject or uuid7()
+    public = {"id": str(event_id), "type": event_type, "subject": str(about), "data": {"n": sequence}}
+    return LoggedEvent(
+        event_id=event_id,
+        type=event_type,
+        subject=about,
+        sequence=sequence,
+        happened_at=happened_at or datetime.now(UTC),
+        body=orjson.dumps(public | {"email": "a" * size}),
+        public_body=orjson.dumps(public),
+    )

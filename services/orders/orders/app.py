@@ -1,18 +1,17 @@
 """What the service is made of."""
 
-from fastapi import FastAPI
-
 from common.database import Aggregate
 from common.events import ORDERS_CART, ORDERS_CUSTOMER, ORDERS_ORDER
 from common.events.contracts.orders import CONTRACTS
-from common.http.app import create_app as create
-from common.service import Runtime, Service
+from common.inbox.routes import dead_letter_routes
+from common.service import Service
 from orders.carts.routes import router as carts
 from orders.checkout.routes import internal as internal_checkouts
 from orders.checkout.routes import router as checkout
 from orders.consumers import CONSUMERS
 from orders.customers.routes import router as customers
 from orders.fulfilment.routes import router as fulfilment
+from orders.history.routes import router as history
 from orders.invariants import INVARIANTS
 from orders.jobs import JOBS, SWEEPS
 from orders.ordering.routes import router as ordering
@@ -25,7 +24,18 @@ SERVICE = Service(
     name="orders",
     settings=Settings,
     migrations="orders.migrations",
-    routers=(carts, checkout, ordering, fulfilment, customers, tax_rates, shipping_rates, internal_checkouts),
+    routers=(
+        carts,
+        checkout,
+        ordering,
+        history,
+        fulfilment,
+        customers,
+        tax_rates,
+        shipping_rates,
+        internal_checkouts,
+        dead_letter_routes("orders", scope="orders:write"),
+    ),
     publishes=CONTRACTS,
     aggregates={
         ORDERS_ORDER: Aggregate("orders"),
@@ -37,9 +47,5 @@ SERVICE = Service(
     sweeps=SWEEPS,
     invariants=INVARIANTS,
     resources=open_resources,
+    uploads=("/v1/orders/import",),
 )
-
-
-def create_app(runtime: Runtime | None = None) -> FastAPI:
-    """Build the app around an open runtime; without one it can only describe itself."""
-    return create(SERVICE, runtime)

@@ -7,27 +7,37 @@ from tools.verify.checks.check import Result, check
 from tools.verify.databases import Databases, Row
 
 ORDERS = """
-SELECT o.currency, o.channel, count(*) AS orders, sum(o.total)::bigint AS gross, sum(l.units)::bigint AS units,
+SELECT o.currency, o.channel, count(*) FILTER (WHERE o.kind = 'sale') AS orders,
+    coalesce(sum(o.total) FILTER (WHERE o.kind = 'sale'), 0)::bigint AS gross,
+    coalesce(sum(l.units) FILTER (WHERE o.kind = 'sale'), 0)::bigint AS units,
     count(*) FILTER (WHERE o.status = 'cancelled') AS cancelled_orders,
-    coalesce(sum(o.total) FILTER (WHERE o.status = 'cancelled'), 0)::bigint AS cancelled
+    coalesce(sum(o.total) FILTER (WHERE o.status = 'cancelled'), 0)::bigint AS cancelled,
+    count(*) FILTER (WHERE o.kind = 'return') AS returns,
+    coalesce(sum(o.total) FILTER (WHERE o.kind = 'return'), 0)::bigint AS refunded
 FROM orders AS o LEFT JOIN (SELECT order_id, sum(quantity) AS units FROM order_line GROUP BY order_id) AS l
     ON l.order_id = o.id
 GROUP BY o.currency, o.channel
 """
 SALES = """
 SELECT currency, channel, sum(orders)::bigint AS orders, sum(gross)::bigint AS gross, sum(units)::bigint AS units,
-    sum(cancelled_orders)::bigint AS cancelled_orders, sum(cancelled)::bigint AS cancelled
+    sum(cancelled_orders)::bigint AS cancelled_orders, sum(cancelled)::bigint AS cancelled,
+    sum(returns)::bigint AS returns, sum(refunded)::bigint AS refunded
 FROM sales GROUP BY currency, channel
 """
 LINES = """
-SELECT l.sku, o.currency, o.channel, sum(l.quantity)::bigint AS units, sum(l.total)::bigint AS gross,
+SELECT l.sku, o.currency, o.channel,
+    coalesce(sum(l.quantity) FILTER (WHERE o.kind = 'sale'), 0)::bigint AS units,
+    coalesce(sum(l.total) FILTER (WHERE o.kind = 'sale'), 0)::bigint AS gross,
     coalesce(sum(l.quantity) FILTER (WHERE o.status = 'cancelled'), 0)::bigint AS cancelled_units,
-    coalesce(sum(l.total) FILTER (WHERE o.status = 'cancelled'), 0)::bigint AS cancelled
+    coalesce(sum(l.total) FILTER (WHERE o.status = 'cancelled'), 0)::bigint AS cancelled,
+    coalesce(sum(l.quantity) FILTER (WHERE o.kind = 'return'), 0)::bigint AS returned_units,
+    coalesce(sum(l.total) FILTER (WHERE o.kind = 'return'), 0)::bigint AS refunded
 FROM order_line AS l JOIN orders AS o ON o.id = l.order_id GROUP BY l.sku, o.currency, o.channel
 """
 PRODUCT_SALES = """
 SELECT sku, currency, channel, sum(units)::bigint AS units, sum(gross)::bigint AS gross,
-    sum(cancelled_units)::bigint AS cancelled_units, sum(cancelled)::bigint AS cancelled
+    sum(cancelled_units)::bigint AS cancelled_units, sum(cancelled)::bigint AS cancelled,
+    sum(returned_units)::bigint AS returned_units, sum(refunded)::bigint AS refunded
 FROM product_sales GROUP BY sku, currency, channel
 """
 
@@ -37,7 +47,7 @@ PRODUCT_KEY = ("sku", "currency", "channel")
 
 @check("currencies and channels", key=SALES_KEY)
 async def sales_equal_orders(databases: Databases) -> Result:
-    """Revenue, orders, units and cancellations in the figures are those of the orders, per currency and channel.
+    """Revenue, orders, units, cancellations and returns in the figures are the orders', per currency and channel.
 
     A violation means that someone decides on wrong figures. If metrics' own invariants hold, a fact is missing or too
     many: compare fact_event with the orders; else see there.

@@ -7,8 +7,11 @@ from uuid import UUID
 from tools.verify.checks.check import Result, batches, check
 from tools.verify.databases import Databases, Row
 
-OPEN_ORDERS = "SELECT id FROM orders WHERE status <> 'cancelled' AND id > $1 ORDER BY id LIMIT $2"
+OPEN_ORDERS = """
+SELECT id FROM orders WHERE status <> 'cancelled' AND source IS NULL AND id > $1 ORDER BY id LIMIT $2
+"""
 CANCELLED_ORDERS = "SELECT id FROM orders WHERE status = 'cancelled' AND id > $1 ORDER BY id LIMIT $2"
+IMPORTED_ORDERS = "SELECT id FROM orders WHERE source IS NOT NULL AND id > $1 ORDER BY id LIMIT $2"
 ORDER_LINES = """
 SELECT order_id, sku, sum(quantity)::bigint AS quantity, sum(shipped_quantity)::bigint AS shipped FROM order_line
 WHERE order_id = ANY ($1::uuid[]) GROUP BY order_id, sku ORDER BY order_id, sku
@@ -20,6 +23,11 @@ UNION ALL
 SELECT r.id, r.state, l.sku, l.quantity, 0
 FROM reservation AS r JOIN reservation_line AS l ON l.reservation_id = r.id
 WHERE r.id = ANY ($1::uuid[]) AND r.state IN ('held', 'confirmed')
+"""
+EVER_TOUCHED = """
+SELECT order_id, state FROM allocation WHERE order_id = ANY ($1::uuid[])
+UNION ALL
+SELECT id, state FROM reservation WHERE id = ANY ($1::uuid[])
 """
 STILL_HELD = """
 SELECT a.order_id, a.state, l.sku, l.quantity - l.shipped AS units
@@ -127,6 +135,21 @@ async def cancelled_orders_hold_no_stock(databases: Databases) -> Result:
     return result
 
 
+@check("imported orders", key=("order_id",))
+async def imported_orders_touch_no_stock(databases: Databases) -> Result:
+    """Nothing was ever put aside for an order of imported history.
+
+    A violation means units that wait for a parcel which left another system long ago. Give them back by hand, and look
+    which event made inventory take the order for one of ours.
+    """
+    result = Result()
+    async for rows in batches(databases, "orders", IMPORTED_ORDERS):
+        touched = await databases.fetch("inventory", EVER_TOUCHED, _ids(rows))
+        result.looked_at += len(rows)
+        result.violations += [dict(row) for row in touched]
+    return result
+
+
 @check("holds", key=("reservation_id",))
 async def no_hold_without_a_live_checkout(databases: Databases) -> Result:
     """Each hold belongs to a checkout that is under way, or that still has to give it back.
@@ -175,6 +198,7 @@ CHECKS = (
     placed_orders_have_their_stock,
     parcels_are_in_the_ledger,
     cancelled_orders_hold_no_stock,
+    imported_orders_touch_no_stock,
     no_hold_without_a_live_checkout,
     no_allocation_without_an_order,
 )

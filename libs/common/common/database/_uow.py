@@ -6,7 +6,7 @@ while the transaction is open.
 """
 
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from types import TracebackType
@@ -64,6 +64,7 @@ class UnitOfWork:
         self._events: list[tuple[Topic, UUID, dict[str, str], bytes | None]] = []
         self._jobs: list[tuple[Job[Any], BaseModel]] = []
         self._answer: Answer[Any] | None = None
+        self._on_commit: list[Callable[[], None]] = []
 
     # -- time -------------------------------------------------------------------------------------------------------
 
@@ -139,7 +140,9 @@ class UnitOfWork:
         except BaseException:
             await self._roll_back()
             raise
+        listeners = self._on_commit
         await self._release()
+        self._wake(listeners)
         if published:
             self._wake(self.database.after_publish)
         if queued:
@@ -182,7 +185,7 @@ class UnitOfWork:
     async def _release(self) -> None:
         pooled, connection = self._pooled, self._connection
         self._pooled = self._connection = None
-        self._events, self._jobs = [], []
+        self._events, self._jobs, self._on_commit = [], [], []
         if pooled is None or connection is None or not pooled.is_valid:
             return
         if connection.is_closed() or connection.is_in_transaction():
@@ -307,10 +310,9 @@ class UnitOfWork:
         """Queue ``job`` when this commits. It runs at least once."""
         self._jobs.append((job, payload))
 
-    async def flush_events(self) -> None:
-        """Write the pending events now, for a caller whose next statement ends their aggregate's row."""
-        await self._write_outbox()
-        self._events = []
+    def on_commit(self, listener: Callable[[], None]) -> None:
+        """Call ``listener`` once this has committed: to wake whoever looks at what it wrote. Nothing else may hang on it."""
+        self._on_commit.append(listener)
 
     async def _write_outbox(self) -> None:
         by_topic: dict[str, list[tuple[UUID, dict[str, str], bytes | None]]] = {}

@@ -9,7 +9,7 @@ from typing import cast
 
 from common.events._contract import EventContract, dataschema_of
 from common.events._registry import CONTRACTS, contracts_on, topics_of
-from common.events._schemas import JsonObject, json_schema
+from common.events._schemas import JsonObject, json_schema, schema_path
 from common.events._topics import DAY_MS, Topic
 
 Consumers = Mapping[str, Sequence[str]]
@@ -17,6 +17,7 @@ Consumers = Mapping[str, Sequence[str]]
 
 NOT_SPELT_OUT = frozenset({"Money"})  # said once, at the top
 NOBODY = "-"
+SCHEMAS = "../libs/common/common/events/schemas"  # from the page
 FORMATS = {"uuid": "UUID", "date-time": "time"}
 
 HEAD = """\
@@ -32,6 +33,10 @@ The data is one JSON object: `object` is the whole aggregate after the change, `
 change touched (nothing when it was created), and a fact about a part carries that part under its own name. Readers must
 bear fields, types and values that they do not know. Money is `{"amount": 1999, "currency": "EUR"}`, in minor units.
 Times are RFC 3339 in UTC. **Personal** fields are left out for subscribers without the scope `events:pii`.
+
+An event names its JSON Schema (`dataschema`), and the gateway serves it there, such as at
+`/contracts/events/order.placed/1.0.json`; all of them stand in one AsyncAPI document, `/asyncapi.json`. Neither needs a
+login. How a contract may change is said in [Evolve a contract](how-to/evolve-a-contract.md).
 """
 
 TOPICS_HEAD = """\
@@ -109,7 +114,8 @@ def _type_section(contract: type[EventContract], consumers: Consumers) -> str:
     prose = (contract.__doc__ or "").strip().replace("\n    ", "\n")
     example = cast("Sequence[JsonObject]", schema["examples"])[0]
     groups = _groups(contract, consumers).replace(NOBODY, "nobody yet")
-    origin = f"Published by {contract.topic.service}, consumed by {groups}. Schema: `{dataschema_of(contract)}`.\n"
+    schema_link = f"[`{dataschema_of(contract)}`]({SCHEMAS}/{schema_path(contract)})"
+    origin = f"Published by {contract.topic.service}, consumed by {groups}. Schema: {schema_link}.\n"
     own_parts = [_table(["beside `object` and `changed`", "type", "meaning"], rows)] if rows else []
     json_block = f"```json\n{json.dumps(example, indent=2, ensure_ascii=False)}\n```\n"
     return "\n".join([f"### {contract.type}\n", f"{prose}\n", origin, *own_parts, json_block])

@@ -5,21 +5,23 @@
 ``--check`` writes nothing and exits 1 when a checked-in file is not what the contracts say.
 """
 
-import argparse
 import importlib
 import json
+import re
 import sys
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Protocol
 
+from common import checked_in as checked_in_files
 from common.events._asyncapi import asyncapi
 from common.events._catalogue import Consumers, catalogue
 from common.events._contract import EventContract
 from common.events._registry import CONTRACTS
 from common.events._schemas import JsonObject, json_schema, schema_path
 
+COMMAND = "python -m common.events.generate"
 SCHEMAS = Path("libs/common/common/events/schemas")
 PAGE = Path("docs/events.md")
 
@@ -62,31 +64,20 @@ def render(groups: Iterable[ConsumerGroup]) -> dict[Path, str]:
     return schemas | {SCHEMAS / "asyncapi.json": _as_json(asyncapi()), PAGE: catalogue(consumers_of(groups))}
 
 
-def stale(root: Path, files: Mapping[Path, str]) -> list[Path]:
-    """The files that are missing, differ, or belong to no contract any more."""
-    differing = [path for path, text in files.items() if not _holds(root / path, text)]
-    return sorted(differing + _left_over(root, files))
+def checked_in(root: Path) -> list[Path]:
+    """The generated files that are there and are nobody's but ours, but for schemas of earlier minors.
+
+    Those stay: events that carry their address are still read.
+    """
+    versions = {contract.type: contract.version for contract in CONTRACTS}
+    found = [path.relative_to(root) for path in (root / SCHEMAS).rglob("*.json")]
+    return [path for path in found if not _is_earlier(path.stem, versions.get(path.parent.name))]
 
 
-def write(root: Path, files: Mapping[Path, str]) -> list[Path]:
-    """Bring the checkout up to date; returns what changed."""
-    changed = stale(root, files)
-    for path in changed:
-        if path not in files:
-            (root / path).unlink()
-            continue
-        (root / path).parent.mkdir(parents=True, exist_ok=True)
-        (root / path).write_text(files[path], encoding="utf-8")
-    return changed
-
-
-def _holds(path: Path, text: str) -> bool:
-    return path.exists() and path.read_text(encoding="utf-8") == text
-
-
-def _left_over(root: Path, files: Mapping[Path, str]) -> list[Path]:
-    present = (path.relative_to(root) for path in (root / SCHEMAS).rglob("*.json"))
-    return [path for path in present if path not in files]
+def _is_earlier(version: str, present: str | None) -> bool:
+    if present is None or not re.fullmatch(r"\d+\.\d+", version):
+        return False
+    return tuple(map(int, version.split("."))) < tuple(map(int, present.split(".")))
 
 
 def _as_json(document: JsonObject) -> str:
@@ -95,9 +86,7 @@ def _as_json(document: JsonObject) -> str:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; the exit code."""
-    summary = (__doc__ or "").split("\n")[0]
-    parser = argparse.ArgumentParser(prog="python -m common.events.generate", description=summary)
-    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 when a file is stale")
+    parser = checked_in_files.parser(COMMAND, __doc__)
     parser.add_argument("--root", type=Path, default=Path.cwd(), help="the checkout (default: the current folder)")
     options = parser.parse_args(arguments)
     root: Path = options.root
@@ -105,14 +94,7 @@ def main(arguments: list[str] | None = None) -> int:
         sys.stderr.write(f"{root} has no {SCHEMAS.parent}: run this at the top of a checkout, or give --root.\n")
         return 2
     files = render(installed_consumers(root))
-    if not options.check:
-        sys.stdout.writelines(f"{path}\n" for path in write(root, files))
-        return 0
-    old = stale(root, files)
-    if old:
-        sys.stdout.writelines(f"{path}\n" for path in old)
-        sys.stderr.write("These files are not what the contracts say: run `python -m common.events.generate`.\n")
-    return 1 if old else 0
+    return checked_in_files.settle(root, files, check=options.check, command=COMMAND, present=checked_in(root))
 
 
 if __name__ == "__main__":

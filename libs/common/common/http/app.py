@@ -78,7 +78,9 @@ def create_app(service: "Service", runtime: "Runtime | None" = None) -> FastAPI:
     app.add_exception_handler(Replayed, as_any(_on_replay))
     app.add_exception_handler(RequestValidationError, as_any(_on_invalid))
     app.add_exception_handler(HTTPException, as_any(_on_http))
-    app.add_middleware(as_any(RequestScope), metrics_of=service.metrics, uploads=service.uploads)
+    app.add_middleware(
+        as_any(RequestScope), metrics_of=service.metrics, uploads=service.uploads, streams=service.streams
+    )
     app.openapi = lambda: document_of(app)  # type: ignore[method-assign] # FastAPI's own way to extend the document
     return app
 

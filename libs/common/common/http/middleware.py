@@ -5,7 +5,8 @@ Pure ASGI: BaseHTTPMiddleware would break context variables and cost a task a re
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -31,10 +32,13 @@ UNMEASURED = frozenset({"/livez", "/readyz", "/metrics"})
 class RequestScope:
     """Outermost of ours: gives the request its context and its one access line."""
 
-    def __init__(self, app: ASGIApp, *, metrics_of: "Metrics", uploads: Sequence[str] = ()) -> None:
+    def __init__(
+        self, app: ASGIApp, *, metrics_of: "Metrics", uploads: Sequence[str] = (), streams: Sequence[str] = ()
+    ) -> None:
         self.app = app
         self.metrics = metrics_of
         self.uploads = frozenset(uploads)
+        self.streams = frozenset(streams)
         self.in_flight = 0
         self._gate = asyncio.Semaphore(CONCURRENT)
         self._waiting = 0
@@ -53,7 +57,8 @@ class RequestScope:
                 await self._answer(scope, receive, watch, headers)
             finally:
                 self.in_flight -= 1
-                self._record(scope, watch.status, time.perf_counter() - started)
+                ended = watch.started_at if scope["path"] in self.streams and watch.started_at else time.perf_counter()
+                self._record(scope, watch.status, ended - started)
 
     async def _answer(self, scope: Scope, receive: Receive, watch: "_Watch", headers: Headers) -> None:
         problem: Problem
@@ -81,12 +86,15 @@ class RequestScope:
             await self._gate.acquire()
         finally:
             self._waiting -= 1
+        place = _Place(self._gate)
         try:
             limited = receive if scope["path"] in self.uploads else _limit_body(receive, headers)
-            async with asyncio.timeout(_seconds_allowed(headers)):
+            async with asyncio.timeout(_seconds_allowed(headers)) as limit:
+                if scope["path"] in self.streams:
+                    watch.on_start = partial(_let_go_on, place, limit)
                 await self.app(scope, limited, watch)
         finally:
-            self._gate.release()
+            place.give_back()
 
     def _record(self, scope: Scope, status: int, seconds: float) -> None:
         if scope["path"] in UNMEASURED:
@@ -98,6 +106,25 @@ class RequestScope:
         LOG.info("request.answered", method=scope["method"], route=route, status=status, ms=round(seconds * 1000, 1))
 
 
+class _Place:
+    """One of the requests that a process works on at a time."""
+
+    def __init__(self, gate: asyncio.Semaphore) -> None:
+        self._gate: asyncio.Semaphore | None = gate
+
+    def give_back(self) -> None:
+        """Let the next one in; once is enough."""
+        gate, self._gate = self._gate, None
+        if gate is not None:
+            gate.release()
+
+
+def _let_go_on(place: _Place, limit: asyncio.Timeout) -> None:
+    """An answer without end has begun: it has no deadline any more, and takes nobody's place."""
+    limit.reschedule(None)
+    place.give_back()
+
+
 class _Watch:
     """Sees the answer's status pass and adds the ids to its head."""
 
@@ -105,12 +132,17 @@ class _Watch:
         self._send = send
         self._context = context
         self.started = False
+        self.started_at: float | None = None
         self.status = 500
+        self.on_start: Callable[[], None] | None = None
 
     async def __call__(self, message: Message) -> None:
         """Pass one message on."""
         if message["type"] == "http.response.start":
             self.started, self.status = True, message["status"]
+            self.started_at = time.perf_counter()
+            if self.on_start is not None:
+                self.on_start()
             MutableHeaders(scope=message)["X-Request-Id"] = self._context.request_id
         await self._send(message)
 

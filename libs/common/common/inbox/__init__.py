@@ -7,9 +7,9 @@ from common.inbox._dead_letters import (
     DeadLetterClosed,
     DeadLetterNotFound,
     DeadLetterStillFails,
-    discard_dead_letter,
+    discarding,
     list_dead_letters,
-    redrive_dead_letter,
+    redriving,
     show_dead_letter,
 )
 from common.inbox._delivery import DeliveryLimits
@@ -31,11 +31,11 @@ __all__ = [
     "TombstoneHandler",
     "context_of",
     "delete_old_claims",
-    "discard_dead_letter",
+    "discarding",
     "forget_group",
     "latest_by_subject",
     "list_dead_letters",
     "missing_events",
-    "redrive_dead_letter",
+    "redriving",
     "show_dead_letter",
 ]

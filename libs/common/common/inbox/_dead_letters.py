@@ -1,15 +1,18 @@
 """Dead letters for people: list, look, redrive once the cause is mended, or discard.
 
-Functions for the command line and the API; whoever offers them checks rights and writes the audit row.
+Functions for the command line and the API; whoever offers them checks rights. Who redrove or discarded what is told in
+the log, whatever came of it.
 """
 
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
 import orjson
+import structlog
 
 from common.database import Database, UnitOfWork
 from common.events import Topic, UnknownEvent, decode_record, encode_key
@@ -17,6 +20,8 @@ from common.inbox._consumer import Consumer
 from common.inbox._delivery import apply_one
 from common.inbox._verdicts import described
 from common.problems import Conflict, NotFound
+
+log = structlog.get_logger()
 
 Status = Literal["open", "redriven", "discarded"]
 
@@ -31,7 +36,9 @@ ORDER BY id LIMIT $4
 SHOW = f"{LETTERS} WHERE id = $1"
 LOCK = f"{SHOW} FOR NO KEY UPDATE"
 CLOSE = "UPDATE dead_letter SET status = $2, closed_at = $3 WHERE id = $1"
-FAILED_AGAIN = "UPDATE dead_letter SET attempts = attempts + 1, error = $2 WHERE id = $1 AND status = 'open'"
+FAILED_AGAIN = f"""
+UPDATE dead_letter SET attempts = attempts + 1, error = $2 WHERE id = $1 AND status = 'open' RETURNING {COLUMNS}
+"""  # noqa: S608 - our own constant
 
 
 class DeadLetterNotFound(NotFound):
@@ -50,6 +57,10 @@ class DeadLetterStillFails(Conflict):
     """The handler failed on the event again, or is gone. Mend the cause first, or discard the letter."""
 
     slug, title = "dead-letter-still-fails", "The event fails again"
+
+    def __init__(self, letter_id: UUID, cause: Exception) -> None:
+        self.error = described(cause).replace("\x00", "\ufffd")
+        super().__init__(f"The dead letter {letter_id} failed again: {self.error}", error=self.error)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,29 +104,45 @@ async def show_dead_letter(database: Database, letter_id: UUID) -> DeadLetter:
     return _letter(row)
 
 
-async def redrive_dead_letter(database: Database, consumers: Iterable[Consumer], letter_id: UUID) -> DeadLetter:
-    """Run the consumer's handler and close the letter, in one transaction. Returns the closed letter.
+@asynccontextmanager
+async def redriving(
+    uow: UnitOfWork, consumers: Iterable[Consumer], letter_id: UUID, *, by: str
+) -> AsyncIterator[DeadLetter]:
+    """Run the consumer's handler, close the letter, then run the block: one transaction, which begins and ends here.
 
     Raises DeadLetterNotFound, DeadLetterClosed, and DeadLetterStillFails when the handler fails again or this service
     has no such consumer any more: the letter then stays open, with the new error.
     """
+    entered = False
     try:
-        async with database.uow() as uow:
+        async with uow:
+            entered = True
             letter = await _open_letter(uow, letter_id)
             await _apply(letter, consumers, uow)
-            return await _close(uow, letter, "redriven")
-    except (DeadLetterNotFound, DeadLetterClosed):
-        raise
+            yield await _close(uow, letter, "redriven")
     except Exception as error:
-        await database.uow().single(FAILED_AGAIN, letter_id, described(error).replace("\x00", "\ufffd"))
-        raise DeadLetterStillFails(f"The dead letter {letter_id} failed again: {described(error)}") from error
+        if not entered or isinstance(error, (DeadLetterNotFound, DeadLetterClosed)):
+            raise
+        failure = error if isinstance(error, DeadLetterStillFails) else DeadLetterStillFails(letter_id, error)
+        row = await uow.database.uow().single_row(FAILED_AGAIN, letter_id, failure.error)
+        said = _named(_letter(row) if row is not None else None, letter_id)
+        log.warning("dead_letter.redriven", outcome="failed", error=failure.error, by=by, **said)
+        raise failure from failure.__cause__ or error
+    log.info("dead_letter.redriven", outcome="applied", by=by, **_named(letter, letter_id))
 
 
-async def discard_dead_letter(database: Database, letter_id: UUID) -> DeadLetter:
-    """Close a letter whose event shall have no effect. Raises DeadLetterNotFound and DeadLetterClosed."""
-    async with database.uow() as uow:
+@asynccontextmanager
+async def discarding(
+    uow: UnitOfWork, letter_id: UUID, *, by: str, reason: str | None = None
+) -> AsyncIterator[DeadLetter]:
+    """Close a letter whose event shall have no effect, then run the block: one transaction, as in ``redriving``.
+
+    Raises DeadLetterNotFound and DeadLetterClosed.
+    """
+    async with uow:
         letter = await _open_letter(uow, letter_id)
-        return await _close(uow, letter, "discarded")
+        yield await _close(uow, letter, "discarded")
+    log.info("dead_letter.discarded", reason=reason, by=by, **_named(letter, letter_id))
 
 
 async def _close(uow: UnitOfWork, letter: DeadLetter, status: Status) -> DeadLetter:
@@ -135,6 +162,14 @@ async def _open_letter(uow: UnitOfWork, letter_id: UUID) -> DeadLetter:
 
 
 async def _apply(letter: DeadLetter, consumers: Iterable[Consumer], uow: UnitOfWork) -> None:
+    """Run the handler. What it raises becomes the refusal that is kept under an Idempotency-Key."""
+    try:
+        await _handle(letter, consumers, uow)
+    except Exception as error:
+        raise DeadLetterStillFails(letter.id, error) from error
+
+
+async def _handle(letter: DeadLetter, consumers: Iterable[Consumer], uow: UnitOfWork) -> None:
     consumer = next((each for each in consumers if each.group == letter.consumer), None)
     topic = next((each for each in _topics(consumer) if each.name == letter.topic), None)
     if consumer is None or topic is None:
@@ -147,6 +182,18 @@ async def _apply(letter: DeadLetter, consumers: Iterable[Consumer], uow: UnitOfW
 
 def _topics(consumer: Consumer | None) -> tuple[Topic, ...]:
     return consumer.topics if consumer is not None else ()
+
+
+def _named(letter: DeadLetter | None, letter_id: UUID) -> dict[str, str]:
+    """What a log line says of a letter; its id alone when somebody else has closed it meanwhile."""
+    if letter is None:
+        return {"id": str(letter_id)}
+    return {
+        "id": str(letter_id),
+        "consumer": letter.consumer,
+        "event_id": str(letter.event_id),
+        "type": letter.type,
+    }
 
 
 def _letter(row: Any) -> DeadLetter:  # noqa: ANN401 - an asyncpg record

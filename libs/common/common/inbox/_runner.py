@@ -83,7 +83,8 @@ class ConsumerRunner:
             limits=limits,
         )
         self._stopping = asyncio.Event()
-        self._halted_at_letters: int | None = None
+        self._halted = False
+        self._letters_when_halted: int | None = None  # None while the database could not be asked
         self._targets: dict[TopicPartition, int] | None = None
         self._progress_at = 0.0
         self._broker_was_away = False
@@ -99,7 +100,7 @@ class ConsumerRunner:
     @property
     def halted(self) -> bool:
         """Whether too many events failed, so that the whole group waits for people."""
-        return self._halted_at_letters is not None
+        return self._halted
 
     @property
     def broker_away(self) -> bool:
@@ -110,7 +111,7 @@ class ConsumerRunner:
         """Let a halted group go on. Redriving or discarding one of its dead letters does the same, from any process."""
         if self.halted:
             log.warning("consumer.group_resumed", consumer=self.group)
-        self._halted_at_letters = None
+        self._halted, self._letters_when_halted = False, None
         self._delivery.breaker.reset()
         self._metrics.set(told.CONSUMER_PAUSED, 0, self.group)
 
@@ -243,24 +244,35 @@ class ConsumerRunner:
     async def _halt(self, session: Session, reason: GroupHalted) -> None:
         session.reposition()
         self._metrics.set(told.CONSUMER_PAUSED, 1, self.group)
-        self._halted_at_letters = await self._count_letters()
+        self._halted = True
+        self._letters_when_halted = await self._count_letters()
         log.critical(
             "consumer.group_halted",
             consumer=self.group,
-            open_dead_letters=self._halted_at_letters,
+            open_dead_letters=self._letters_when_halted,
             reason=str(reason),
             way_out="mend the handler and restart, or redrive or discard one of the group's dead letters",
         )
 
-    async def _count_letters(self) -> int:
-        with contextlib.suppress(Exception):
+    async def _count_letters(self) -> int | None:
+        try:
             return await open_letters(self._database, self.group)
-        return 0  # the database is away: only a restart or resume() helps then
+        except Exception as error:  # noqa: BLE001 - the database is away, and comes back
+            log.warning("consumer.letters_unknown", consumer=self.group, error=repr(error))
+            return None
 
     async def _look_whether_resumed(self) -> None:
+        """Go on once there is one letter fewer; a database that does not answer says nothing of that."""
         await self._pause(self._times.halted)
-        if await self._count_letters() < (self._halted_at_letters or 0):
+        count = await self._count_letters()
+        if count is None:
+            return
+        if self._letters_when_halted is None:
+            self._letters_when_halted = count
+        elif count < self._letters_when_halted:
             self.resume()
+        else:
+            self._letters_when_halted = count  # another process of the group has put more aside
 
     # -- the broker's side --------------------------------------------------------------------------------------------
 
@@ -303,7 +315,13 @@ class ConsumerRunner:
         return {}
 
     async def _measure(self, session: Session, ends: Mapping[TopicPartition, int]) -> None:
-        """Compare where the effects stand with where the topics end, for the lag and the first catching up."""
+        """Compare where the effects stand with where the topics end, for the lag and the first catching up.
+
+        A halted group stands nowhere until it goes on: its last known lag stays to be seen.
+        """
+        if self.halted:
+            self._progress_at = asyncio.get_running_loop().time()
+            return
         lags = {}
         for partition, end in ends.items():
             if partition in session.positioned:
@@ -316,7 +334,7 @@ class ConsumerRunner:
         """Replace a consumer that reads nothing although there is something to read, and nothing of it is held."""
         now = asyncio.get_running_loop().time()
         unread = [partition for partition in behind if not session.is_held(partition)]
-        if session.busy or self.halted or not unread:
+        if session.busy or not unread:
             self._progress_at = now
         elif now - self._progress_at > self._times.stalled:
             raise ConsumerWedged(f"nothing was read for {now - self._progress_at:.0f} s of {sorted(map(str, unread))}")

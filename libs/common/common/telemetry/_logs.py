@@ -7,7 +7,7 @@ not logged; a field that is named like one is masked.
 import logging
 import sys
 from collections.abc import MutableMapping
-from typing import Any, Final
+from typing import Any, Final, TextIO
 
 import orjson
 import structlog
@@ -38,9 +38,10 @@ def _render(_: object, __: str, event: MutableMapping[str, Any]) -> str:
     return orjson.dumps(dict(event), default=str).decode()
 
 
-def configure_logs(service: str, level: str) -> None:
-    """Send this process's logs, the libraries' warnings included, to standard output."""
+def configure_logs(service: str, level: str, *, stream: TextIO | None = None) -> None:
+    """Send this process's logs, the libraries' warnings included, to ``stream``; standard output by default."""
     number = logging.getLevelNamesMapping().get(level.upper(), logging.INFO)
+    stream = stream or sys.stdout
 
     def add_service(_: object, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
         return {"ts": event.pop("timestamp", None), "level": event.pop("level", None), "service": service, **event}
@@ -56,10 +57,10 @@ def configure_logs(service: str, level: str) -> None:
     structlog.configure(
         processors=[*shared, _render],
         wrapper_class=structlog.make_filtering_bound_logger(number),
-        logger_factory=structlog.PrintLoggerFactory(sys.stdout),
+        logger_factory=structlog.PrintLoggerFactory(stream),
         cache_logger_on_first_use=True,
     )
-    handler = logging.StreamHandler(sys.stdout)
+    handler = logging.StreamHandler(stream)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,

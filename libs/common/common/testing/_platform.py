@@ -7,7 +7,6 @@
 import os
 import secrets
 import tempfile
-from collections.abc import Callable
 from contextlib import ExitStack
 from functools import cached_property
 from pathlib import Path
@@ -72,6 +71,14 @@ class Platform:
         self._stack.callback(broker.stop)
         return broker
 
+    def restart_kafka(self) -> None:
+        """Kill the broker and start it on the same data and port; never a shared one."""
+        before = self.kafka_process
+        before.kill()
+        after = Kafka.start(self._folder / "kafka", port=before.port)
+        self._stack.callback(after.stop)
+        self.kafka_process = after
+
     @cached_property
     def superuser_url(self) -> str:
         """Where PostgreSQL is, as its superuser."""
@@ -132,10 +139,6 @@ class Platform:
                 await connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
         finally:
             await connection.close()
-
-    def on_close(self, callback: Callable[[], object]) -> None:
-        """Call ``callback`` when the run ends."""
-        self._stack.callback(callback)
 
     def close(self) -> None:
         """Stop what this run started."""

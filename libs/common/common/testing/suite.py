@@ -94,6 +94,7 @@ class Suite:
             "TEST_CLOCK": "1",
             "NOTIFICATIONS_SMTP_URL": f"smtp://{LOOPBACK}:{self.smtp_port}",
             "NOTIFICATIONS_MAIL_FROM": "shop@quartermaster.example",
+            "WEBHOOK_ALLOWED_TARGETS": "127.0.0.0/8",  # where tests have their receivers
             **{variable: self.url(callee) for variable, callee in CALLS.items()},
             **self._settings,
         }

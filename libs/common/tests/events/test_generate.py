@@ -10,13 +10,18 @@ from typing import cast
 import pytest
 from pydantic import JsonValue
 
+from common.checked_in import stale, write
 from common.events import CONTRACTS, EventContract, topics_of
 from common.events._asyncapi import asyncapi
 from common.events._catalogue import catalogue
 from common.events.contracts.orders import OrderPlaced, OrderShipped
-from common.events.generate import PAGE, SCHEMAS, consumers_of, installed_consumers, main, render, stale, write
+from common.events.generate import PAGE, SCHEMAS, checked_in, consumers_of, installed_consumers, main, render
 
 ROOT = Path(__file__).resolve().parents[4]
+
+
+def stale_in(root: Path) -> list[Path]:
+    return stale(root, render([]), checked_in(root))
 
 
 @dataclass(frozen=True)
@@ -45,7 +50,7 @@ def rows_of(page: str) -> dict[str, list[str]]:
 
 
 def test_schemas_and_asyncapi_are_checked_in_as_the_contracts_say() -> None:
-    assert [path for path in stale(ROOT, render([])) if path != PAGE] == []
+    assert [path for path in stale_in(ROOT) if path != PAGE] == []
 
 
 def test_page_lists_each_type_with_topic_kind_publisher_and_consumers() -> None:
@@ -126,13 +131,23 @@ def test_check_names_what_is_stale_missing_or_left_over(checkout: Path, capsys: 
     assert (checkout / PAGE).read_text(encoding="utf-8") == "edited by hand\n"
 
 
+def test_schemas_of_earlier_minors_stay_where_events_of_then_look_for_them(checkout: Path) -> None:
+    folder = checkout / SCHEMAS / "order.placed"
+    for version in ("0.9", "1.1", "2.0"):
+        (folder / f"{version}.json").write_text("{}", encoding="utf-8")
+
+    assert main(["--root", str(checkout)]) == 0
+
+    assert sorted(path.stem for path in folder.iterdir()) == ["0.9", "1.0"]
+
+
 def test_writing_repairs_all_of_it(checkout: Path) -> None:
     (checkout / PAGE).unlink()
     (checkout / SCHEMAS / "old.json").write_text("{}", encoding="utf-8")
 
     assert main(["--root", str(checkout)]) == 0
 
-    assert stale(checkout, render([])) == []
+    assert stale_in(checkout) == []
     assert not (checkout / SCHEMAS / "old.json").exists()
 
 

@@ -10,6 +10,7 @@ from uuid import UUID
 import asyncpg
 import orjson
 import pytest
+from structlog.testing import capture_logs
 
 from common.context import current_context
 from common.database import UnitOfWork, uuid7
@@ -18,13 +19,14 @@ from common.events.contracts.gateway import UserRegistered
 from common.events.contracts.notifications import MessageFailed, MessageSent
 from common.inbox import (
     Consumer,
+    DeadLetter,
     DeadLetterClosed,
     DeadLetterStillFails,
     DeliveryLimits,
     Permanent,
-    discard_dead_letter,
+    discarding,
     list_dead_letters,
-    redrive_dead_letter,
+    redriving,
     show_dead_letter,
 )
 from common.inbox._delivery import Delivery, GroupHalted, Hold
@@ -94,6 +96,11 @@ class Faulty:
     @property
     def consumer(self) -> Consumer:
         return Consumer(group="bus-test.messages", handlers={MessageSent: self.note_unless_bad})
+
+
+async def redrive(bus: Bus, consumers: Sequence[Consumer], letter_id: UUID) -> DeadLetter:
+    async with redriving(bus.database.uow(), consumers, letter_id, by="cli:ada") as letter:
+        return letter
 
 
 async def offsets(bus: Bus) -> dict[int, int]:
@@ -387,17 +394,20 @@ async def test_redrive_runs_the_handler_and_closes_the_letter_in_one_transaction
     await delivery(bus, faulty.consumer).deliver([batch(bad)])
     (letter,) = await list_dead_letters(bus.database)
 
-    with pytest.raises(DeadLetterStillFails, match="not yet"):
-        await redrive_dead_letter(bus.database, [faulty.consumer], letter.id)
+    with capture_logs() as logs, pytest.raises(DeadLetterStillFails, match="not yet"):
+        await redrive(bus, [faulty.consumer], letter.id)
     still_open = await show_dead_letter(bus.database, letter.id)
     assert (still_open.status, still_open.attempts, await bus.effects()) == ("open", 2, 0)
 
     faulty.bad.clear()
-    closed = await redrive_dead_letter(bus.database, [faulty.consumer], letter.id)
+    with capture_logs() as more:
+        closed = await redrive(bus, [faulty.consumer], letter.id)
+    told = {"event": "dead_letter.redriven", "id": str(letter.id), "by": "cli:ada", "consumer": letter.consumer}
+    assert [each["outcome"] for each in logs + more if told.items() <= each.items()] == ["failed", "applied"]
     assert closed == await show_dead_letter(bus.database, letter.id)
     assert (closed.status, await bus.effects()) == ("redriven", 1)
     with pytest.raises(DeadLetterClosed):
-        await redrive_dead_letter(bus.database, [faulty.consumer], letter.id)
+        await redrive(bus, [faulty.consumer], letter.id)
     assert await bus.effects() == 1
 
 
@@ -409,9 +419,7 @@ async def test_two_people_redrive_one_letter_once(bus: Bus) -> None:
     faulty.bad.clear()
     async with bus.database.uow(), bus.database.uow():
         pass  # two connections are there: the two go on side by side, statement by statement
-    both = await asyncio.gather(
-        *(redrive_dead_letter(bus.database, [faulty.consumer], letter.id) for _ in range(2)), return_exceptions=True
-    )
+    both = await asyncio.gather(*(redrive(bus, [faulty.consumer], letter.id) for _ in range(2)), return_exceptions=True)
     assert sum(isinstance(each, DeadLetterClosed) for each in both) == 1
     assert await bus.effects() == 1
 
@@ -420,10 +428,16 @@ async def test_a_discarded_letter_has_no_effect_and_stays_to_be_seen(bus: Bus) -
     bad = record(0)
     await delivery(bus, Faulty(bad, error=Permanent("no")).consumer).deliver([batch(bad)])
     (letter,) = await list_dead_letters(bus.database)
-    await discard_dead_letter(bus.database, letter.id)
+    with capture_logs() as logs:
+        async with discarding(bus.database.uow(), letter.id, by="cli:ada", reason="sent twice by the till"):
+            assert await bus.value("SELECT status FROM dead_letter") == "open"  # it ends with the block
     assert await list_dead_letters(bus.database) == []
     assert [each.status for each in await list_dead_letters(bus.database, status="discarded")] == ["discarded"]
     assert await bus.effects() == 0
+    (said,) = logs
+    told = {"id": str(letter.id), "by": "cli:ada", "consumer": letter.consumer, "reason": "sent twice by the till"}
+    assert said["event"] == "dead_letter.discarded"
+    assert told.items() <= said.items()
 
 
 async def test_a_letter_whose_consumer_is_gone_says_so(bus: Bus) -> None:
@@ -431,7 +445,7 @@ async def test_a_letter_whose_consumer_is_gone_says_so(bus: Bus) -> None:
     await delivery(bus, Faulty(bad, error=Permanent("no")).consumer).deliver([batch(bad)])
     (letter,) = await list_dead_letters(bus.database)
     with pytest.raises(Conflict, match="Discard"):
-        await redrive_dead_letter(bus.database, [], letter.id)
+        await redrive(bus, [], letter.id)
 
 
 async def test_a_batch_without_errors_takes_one_claim_and_no_statement_per_duplicate(bus: Bus) -> None:

@@ -2,9 +2,11 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 from uuid import UUID
 
+import pytest
 from structlog.testing import capture_logs
 
 from common.database import UnitOfWork, uuid7
@@ -18,12 +20,24 @@ from common.inbox import (
     Handler,
     Permanent,
     RunnerTimes,
-    discard_dead_letter,
+    discarding,
     list_dead_letters,
+    redriving,
 )
 from common.outbox import Relay, RelayTimes
 from common.problems import Unavailable
+from common.service import Runtime, Service
+from common.settings import ServiceSettings, settings_of
+from common.testing import Keyring
 from common.testing.bus import Bus, note_effect
+from common.testing.plugin import settings_from
+
+
+class ToySettings(ServiceSettings):
+    """Nothing of its own."""
+
+    model_config = settings_of("orders")
+
 
 QUICK = RunnerTimes(probe=0.3, probe_first=0.1, halted=0.1, restart=0.2)
 
@@ -122,6 +136,113 @@ async def test_poison_from_a_stranger_stops_nobody(bus: Bus) -> None:
     assert {letter.partition for letter in letters} <= set(range(6))
 
 
+@pytest.mark.parametrize("error", [Permanent("broken by this event"), KeyError("a bug that this event meets")])
+async def test_a_poison_event_stops_nobody_elses_key(bus: Bus, error: Exception) -> None:
+    """It is put aside alone: its neighbours on the partition, all other keys and its own later events are applied."""
+    poisoned = uuid7()
+    neighbour = uuid7()
+    while not bus.same_partition(poisoned, neighbour):
+        neighbour = uuid7()
+
+    async def break_on_the_first(event: Event[Any], uow: UnitOfWork) -> None:
+        await note_effect(event, uow)
+        if event.subject == poisoned and event.sequence == 1:
+            raise error
+
+    group = runner(bus, break_on_the_first, limits=DeliveryLimits(unknown_pauses=(0.01, 0.01, 0.01, 0.01)))
+    async with bus.running(relay(bus), group):
+        for _ in range(3):
+            await bus.publish(1, key=poisoned)
+            await bus.publish(2, key=neighbour)
+            others = await bus.publish(20)
+            assert not {poisoned, neighbour} & set(others)
+        await bus.until_effects(2 + 6 + 60)
+    rows = await bus.rows("SELECT key, array_agg(sequence ORDER BY place) AS sequences FROM effect GROUP BY key")
+    applied = {row["key"]: row["sequences"] for row in rows}
+    assert (applied.pop(poisoned), applied.pop(neighbour)) == ([2, 3], [1, 2, 3, 4, 5, 6])
+    assert list(applied.values()) == [[1]] * 60
+    (letter,) = await list_dead_letters(bus.database)
+    assert (letter.key, letter.headers["ce_sequence"]) == (poisoned, f"{1:020d}")
+
+
+async def test_a_deploy_that_fails_everything_pauses_and_the_mended_one_loses_nothing(bus: Bus) -> None:
+    async def fail(event: Event[Any], uow: UnitOfWork) -> None:
+        raise Permanent("bad deploy")
+
+    limits = DeliveryLimits(deaths_in_a_row=5)
+    async with bus.running(relay(bus)):
+        keys = await bus.publish(60)
+        await bus.until_published()
+    for restarts in (1, 2):  # of the same bad code: each buries a few more, never the topic
+        group = runner(bus, fail, limits=limits)
+        async with bus.running(group):
+            await bus.until(partial(has_halted, group))
+            await bus.until_rows("SELECT FROM dead_letter", count=5 * restarts)
+        assert (len(await list_dead_letters(bus.database)), await stored(bus)) == (5 * restarts, 5 * restarts)
+
+    mended = Consumer(group="bus-test.messages", handlers={MessageSent: note_effect})
+    async with bus.running(runner(bus, limits=limits)):
+        await bus.until_effects(50)
+    for letter in await list_dead_letters(bus.database):
+        async with redriving(bus.database.uow(), [mended], letter.id, by="test"):
+            pass
+    rows = await bus.rows("SELECT key FROM effect")
+    assert sorted(row["key"] for row in rows) == sorted(keys)
+
+
+async def has_halted(group: ConsumerRunner) -> bool:
+    return group.halted
+
+
+async def test_a_process_says_which_of_its_groups_have_halted(bus: Bus, keyring: Keyring) -> None:
+    async def fail(event: Event[Any], uow: UnitOfWork) -> None:
+        raise Permanent("bad deploy")
+
+    consumer = Consumer(group="orders.messages", handlers={MessageSent: fail})
+    service = Service(name="orders", settings=ToySettings, migrations="orders.migrations", consumers=(consumer,))
+    environment = {
+        "ORDERS_DATABASE_URL": bus.url,
+        "ORDERS_SIGNING_KEY": keyring.private["orders"],
+        "TRUSTED_KEYS": keyring.trusted,
+        "KAFKA_BOOTSTRAP_SERVERS": bus.bootstrap,
+        "EVENTS_NAMESPACE": bus.namespace,
+        "INSTANCE": "test",
+    }
+    async with (
+        bus.running(relay(bus)),
+        Runtime.open(service, settings_from(service, environment)) as runtime,
+        runtime.background(["consumers"]),
+    ):
+
+        async def told() -> bool:
+            return (await runtime.readiness()).parts["consumers"] == "halted: orders.messages"
+
+        assert (await runtime.readiness()).parts["consumers"] == "running"
+        await bus.publish(30)
+        await bus.until(told)
+        assert b'consumer_paused{consumer="orders.messages"} 1.0' in runtime.metrics.exposition()
+
+
+async def test_a_database_that_is_away_lets_no_halted_group_go_on(bus: Bus) -> None:
+    async def fail(event: Event[Any], uow: UnitOfWork) -> None:
+        raise Permanent("bad deploy")
+
+    group = runner(bus, fail, limits=DeliveryLimits(deaths_in_a_row=5))
+    async with bus.running(relay(bus), group):
+        await bus.publish(60)
+        await bus.until(partial(has_halted, group))
+        with capture_logs() as logs:
+            await bus.execute("ALTER TABLE dead_letter RENAME TO hidden")
+
+            async def asked_twice() -> bool:
+                return [entry["event"] for entry in logs].count("consumer.letters_unknown") >= 2
+
+            await bus.until(asked_twice)
+            assert group.halted
+            await bus.execute("ALTER TABLE hidden RENAME TO dead_letter")
+    assert len(await list_dead_letters(bus.database)) == 5
+
+
 async def test_a_halted_group_stands_still_until_a_letter_is_dealt_with(bus: Bus) -> None:
     broken = [True]
 
@@ -142,7 +263,8 @@ async def test_a_halted_group_stands_still_until_a_letter_is_dealt_with(bus: Bus
         letters = await list_dead_letters(bus.database)
         assert len(letters) == 5
         broken[0] = False
-        await discard_dead_letter(bus.database, letters[0].id)
+        async with discarding(bus.database.uow(), letters[0].id, by="test"):
+            pass
         await bus.until_effects(55)
         assert not group.halted
     assert await bus.effects() == 55

@@ -5,6 +5,7 @@ from datetime import datetime
 from uuid import UUID
 
 import asyncpg
+import orjson
 
 from catalog.categories.models import Category
 from catalog.text import as_uuid
@@ -21,6 +22,8 @@ WHERE ($1::text IS NULL OR path_key > $1) ORDER BY path_key LIMIT $2
 """  # noqa: S608
 HANDLES = "SELECT handle FROM category WHERE handle = $1 OR handle LIKE $2"
 INSERT = f"INSERT INTO category ({COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"  # noqa: S608
+INSERT_ALL = f"INSERT INTO category ({COLUMNS}) SELECT {COLUMNS} FROM json_populate_recordset(NULL::category, $1::json)"  # noqa: S608
+TAKEN = "SELECT handle FROM category WHERE handle = ANY($1::text[])"
 UPDATE = """
 UPDATE category SET parent_id = $2, handle = $3, title = $4, ancestors = $5, path = $6, path_key = $7,
     version = version + 1, updated_at = $8
@@ -38,6 +41,7 @@ SELECT (SELECT count(*) FROM category WHERE parent_id = $1) AS children,
     (SELECT count(*) FROM product_category WHERE category_id = $1) AS products
 """
 DELETE = "DELETE FROM category WHERE id = $1"
+MOST_TRIED = 1_000  # numbers behind a handle looked up at a time
 
 
 class CategoryRepository:
@@ -71,6 +75,32 @@ class CategoryRepository:
         while (handle := wanted if number == 1 else f"{wanted}-{number}") in taken:
             number += 1
         return handle
+
+    async def free_handles(self, wanted: Sequence[str]) -> list[str]:
+        """Return for each of ``wanted`` itself, or with the first number behind it that makes it free and distinct."""
+        given: dict[str, None] = {}
+        numbers = dict.fromkeys(wanted, 1)
+        found: list[str | None] = [None] * len(wanted)
+        step = 1  # numbers tried at a time
+        while None in found:
+            open_ones = {handle for handle, place in zip(wanted, found, strict=True) if place is None}
+            tried = [_numbered(handle, numbers[handle] + more) for handle in open_ones for more in range(step)]
+            taken = {row["handle"] for row in await self._uow.fetch(TAKEN, tried)}
+            for place, handle in enumerate(wanted):
+                until = numbers[handle] + step
+                for number in range(numbers[handle], until) if found[place] is None else ():
+                    candidate = _numbered(handle, number)
+                    if candidate not in taken and candidate not in given:
+                        found[place] = candidate
+                        given[candidate] = None
+                        break
+            numbers |= {handle: numbers[handle] + step for handle in open_ones}
+            step = min(step * 4, MOST_TRIED)
+        return [handle for handle in found if handle is not None]
+
+    async def add_all(self, categories: Sequence[Category]) -> None:
+        """Insert categories, parents before or with their children."""
+        await self._uow.execute(INSERT_ALL, orjson.dumps(categories, default=str).decode())
 
     async def add(self, category: Category) -> None:
         """Insert a category."""
@@ -116,6 +146,10 @@ async def find_for_reading(uow: UnitOfWork, reference: str) -> Category | None:
 async def page_of_tree(uow: UnitOfWork, *, after: str | None, most: int) -> Sequence[Category]:
     """Read the tree from the root downwards, each category before what is below it."""
     return [_category(row) for row in await uow.single(PAGE, after, most)]
+
+
+def _numbered(handle: str, number: int) -> str:
+    return handle if number == 1 else f"{handle}-{number}"
 
 
 def _category(row: asyncpg.Record) -> Category:

@@ -72,17 +72,31 @@ async def ensure_paths(uow: UnitOfWork, paths: Sequence[tuple[str, ...]]) -> dic
     if keys - known.keys():
         await repository.lock_tree()
         known = await repository.by_path_keys(keys)
-    found = {}
-    for path in paths:
-        parent: Category | None = None
-        for depth in range(1, len(path) + 1):
-            key = path_key(path[:depth])
-            if key not in known:
-                known[key] = await _add(uow, repository, path[depth - 1], None, parent)
-            parent = known[key]
-        if parent is not None:
-            found[path] = parent.id
-    return found
+    most = max(map(len, paths), default=0)
+    for depth in range(1, most + 1):  # a level at a time: the next one stands on its categories
+        level = {path_key(path[:depth]): path[:depth] for path in reversed(paths) if len(path) >= depth}
+        await _add_level(uow, repository, [path for key, path in level.items() if key not in known], known)
+    return {path: known[path_key(path)].id for path in paths if path}
+
+
+async def _add_level(
+    uow: UnitOfWork, repository: CategoryRepository, paths: Sequence[tuple[str, ...]], known: dict[str, Category]
+) -> None:
+    """Add categories whose parents are in ``known``, and note them there. The tree is locked."""
+    if not paths:
+        return
+    if len(paths[0]) > MAX_LEVELS:
+        raise TreeTooDeep(len(paths[0]), MAX_LEVELS)
+    ids = [uuid7() for _ in paths]
+    handles = await repository.free_handles(
+        [_handle_from(path[-1], each) for path, each in zip(paths, ids, strict=True)]
+    )
+    made = []
+    for path, category_id, handle in zip(paths, ids, handles, strict=True):
+        parent = known[path_key(path[:-1])] if len(path) > 1 else None
+        made.append(_category(uow, category_id, handle, path[-1], parent))
+    await repository.add_all(made)
+    known.update({category.path_key: category for category in made})
 
 
 async def _add(
@@ -98,7 +112,14 @@ async def _add(
         handle = await repository.free_handle(_handle_from(title, category_id))
     elif await repository.find(handle):
         raise CategoryExists("handle", handle)
-    category = Category(
+    category = _category(uow, category_id, handle, title, parent)
+    await repository.add(category)
+    return category
+
+
+def _category(uow: UnitOfWork, category_id: UUID, handle: str, title: str, parent: Category | None) -> Category:
+    path = (*(parent.path if parent else ()), title)
+    return Category(
         id=category_id,
         parent_id=parent.id if parent else None,
         handle=handle,
@@ -110,8 +131,6 @@ async def _add(
         created_at=uow.now,
         updated_at=uow.now,
     )
-    await repository.add(category)
-    return category
 
 
 def _handle_from(title: str, category_id: UUID) -> str:

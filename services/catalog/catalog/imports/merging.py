@@ -1,15 +1,19 @@
 """What rows of a file make of a product: identity, absent and empty cells, options, pictures.
 
+A cell that says what an export of the product would say changes nothing, also where a cell can hold less than the
+product has: blanks at an end, a comma within a tag, a second category.
+
 Pure: the batch holds what is known of the catalogue, and each group of rows sees what earlier ones of the batch did.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
 from catalog.imports.models import ABSENT, ProductRows, RowError, VariantRow
-from catalog.imports.shopify import DEFAULT_OPTION, Layout, distinct_sku
+from catalog.imports.shopify import DEFAULT_OPTION, Layout, distinct_sku, path_of, tags_of
 from catalog.products.models import Change, Media, Option, Product, Variant
 from catalog.products.rules import MAX_VARIANTS
 from common.database import uuid7
@@ -41,7 +45,8 @@ class Merged:
 class Batch:
     """What the catalogue knows of a batch's handles and SKUs, updated group by group.
 
-    ``seen`` are the products that earlier rows of this import made or touched.
+    ``seen`` are the products that earlier rows of this import made or touched; ``refused`` the handles of which rows
+    were refused, so that the row with the product's own cells may be among them.
     """
 
     currency: str
@@ -51,35 +56,41 @@ class Batch:
     owners: dict[str, UUID]
     stored: dict[UUID, Product]
     seen: set[UUID]
+    refused: set[str]
     category_ids: dict[tuple[str, ...], UUID]
+    category_paths: dict[UUID, tuple[str, ...]]
     merged: dict[UUID, Merged] = field(default_factory=dict)
 
     def merge(self, rows: ProductRows) -> None:
-        """Merge one group; what cannot be is told in its ``errors``."""
-        try:
-            self._merge(rows)
-        except RefusedError as refused:
-            column = self.layout.names.get(refused.key) if refused.key else None
-            rows.refuse(refused.row, column, refused.reason)
+        """Merge one group; what cannot be is told in its ``errors``. One that is refused already is only noted."""
+        if not rows.refused:
+            try:
+                self._merge(rows)
+            except RefusedError as refused:
+                column = self.layout.names.get(refused.key) if refused.key else None
+                rows.refuse(refused.row, column, refused.reason)
+        if rows.refused:
+            self.refused.add(rows.handle)
 
     def _merge(self, rows: ProductRows) -> None:
         product_id = self._identify(rows)
         earlier = self.merged.get(product_id) if product_id else None
         before = self.stored.get(product_id) if product_id else None
-        again = product_id is not None and (earlier is not None or product_id in self.seen)
+        again = earlier is not None or product_id in self.seen or rows.handle in self.refused
         base = earlier.change.after if earlier else before
         product = base.copy() if base else self._new(rows)
         self._put_fields(product, rows, again=again)
         applied = self._put_variants(product, rows)
-        if not product.variants and (base is None or product.status == "published"):
+        if not product.variants and product.status == "published":
             if all(any(error.row == number for error in rows.errors) for number in rows.numbers):
                 rows.refused = True
                 return
             raise RefusedError(
-                rows.numbers[0], "sku", "a new product needs a row with a price, a SKU or an option value"
+                rows.numbers[0], "sku", "a published product needs a row with a price, a SKU or an option value"
             )
         self._put_images(product, rows, again=again)
-        product.collect_option_values()
+        if base is None or _choices(product) != _choices(base):
+            product.collect_option_values()
         product.put_in_order(at=self.now)
         self._remember(before, product, rows, applied, earlier)
 
@@ -116,6 +127,8 @@ class Batch:
         return None
 
     def _new(self, rows: ProductRows) -> Product:
+        if rows.headless:
+            raise RefusedError(rows.numbers[0], None, "a new product needs its first row")
         if not rows.fields.get("title"):
             reason = "is empty; a new product needs a title" if self.layout.has("title") else (
                 "the file has no column Title, and there is no product of this handle"
@@ -131,18 +144,27 @@ class Batch:
         fields = rows.fields
         product.handle = rows.handle
         if fields.get("title"):
-            product.title = fields["title"]
+            product.title = _unless_same(product.title, fields["title"])
         if fields.get("status"):
             product.status = fields["status"]
         for name in ("vendor", "product_type", "seo_title", "seo_description"):
             if name in fields and (fields[name] or not again):
-                setattr(product, name, fields[name] or None)
+                setattr(product, name, _unless_same(getattr(product, name) or "", fields[name]) or None)
         if "description" in fields and (fields["description"] or not again):
-            product.description = fields["description"]
-        if "tags" in fields and (fields["tags"] or not again):
+            product.description = _unless_same(product.description, fields["description"])
+        if "tags" in fields and (fields["tags"] or not again) and tags_of(", ".join(product.tags)) != fields["tags"]:
             product.tags = list(fields["tags"])
         if rows.category is not ABSENT and (rows.category or not again):
-            product.category_ids = [self.category_ids[rows.category]] if rows.category else []
+            self._put_category(product, rows.category)
+
+    def _put_category(self, product: Product, path: tuple[str, ...]) -> None:
+        """Set the one category that a row can name; further ones stay while it names the first."""
+        main = product.category_ids[0] if product.category_ids else None
+        if main is not None and path and path == path_of(" > ".join(self.category_paths.get(main, ()))):
+            return
+        wanted = self.category_ids[path] if path else None
+        if wanted != main:
+            product.category_ids = [wanted] if wanted else []
 
     # -- variants -----------------------------------------------------------------------------------------------------
 
@@ -171,6 +193,8 @@ class Batch:
             if chosen.get(variant.values) == variant.id:
                 del chosen[variant.values]
             chosen[values] = variant.id
+            if len(variant.values) == len(values):
+                values = tuple(map(_unless_same, variant.values, values))
             variant.values = values
             variant.sku = row.sku or variant.sku
             self._put_variant_fields(variant, row)
@@ -198,7 +222,7 @@ class Batch:
                 raise RefusedError(rows.numbers[0], "name1", reason)
             product.options = [Option(name, []) for name in names]
         for option, name in zip(product.options, names, strict=True):
-            option.name = name
+            option.name = _unless_same(option.name, name)
 
     def _match(self, product: Product, rows: ProductRows) -> list[tuple[VariantRow, Variant]]:
         """Pair each row with its variant: by SKU, else by option values; a new one otherwise."""
@@ -249,17 +273,16 @@ class Batch:
 
     def _put_variant_fields(self, variant: Variant, row: VariantRow) -> None:
         fields = row.fields
-        for name, amounts in (("price", variant.prices), ("compare_at", variant.compare_at)):
-            if name in fields:
-                amounts.pop(self.currency, None)
-                if fields[name] is not None and (name == "price" or fields[name] > 0):
-                    amounts[self.currency] = fields[name]
+        if "price" in fields:
+            _put_amount(variant.prices, self.currency, fields["price"])
+        if "compare_at" in fields and (fields["compare_at"] or 0) != variant.compare_at.get(self.currency, 0):
+            _put_amount(variant.compare_at, self.currency, fields["compare_at"] or None)
         if "barcode" in fields:
-            variant.barcode = fields["barcode"] or None
+            variant.barcode = _unless_same(variant.barcode or "", fields["barcode"] or "") or None
         if "weight_grams" in fields:
             variant.weight_grams = fields["weight_grams"]
         if "image" in fields:
-            variant.image = fields["image"]
+            variant.image = _unless_same(variant.image or "", fields["image"] or "") or None
         if "requires_shipping" in fields:
             variant.requires_shipping = fields["requires_shipping"] is not False
         if "taxable" in fields:
@@ -274,7 +297,33 @@ class Batch:
             after = len(product.media)
             new = [each for each in sorted(images, key=lambda media: media.position) if each.url not in known]
             images = product.media + [Media(each.url, each.alt, after + place) for place, each in enumerate(new, 1)]
-        product.media = images[:250]
+        if _in_order(images) != _in_order(product.media):
+            product.media = images[:250]
+
+
+def _put_amount(amounts: dict[str, int], currency: str, amount: int | None) -> None:
+    if amount is None:
+        amounts.pop(currency, None)
+    else:
+        amounts[currency] = amount
+
+
+def _unless_same(present: str, said: str) -> str:
+    """Keep ``present`` where the cell says it: cells are read without outer blanks."""
+    return present if present.strip() == said else said
+
+
+def _choices(product: Product) -> list[tuple[str, ...]]:
+    """What a product's variants choose, in their order; option values that nobody chooses stay while this does."""
+    return [variant.values for variant in product.variants]
+
+
+def _in_order(images: Sequence[Media]) -> list[tuple[str, str]]:
+    """What rows can say of pictures: each address once, with its text, in the order of the positions."""
+    found: dict[str, str] = {}
+    for each in sorted(images, key=lambda media: media.position):
+        found.setdefault(each.url.strip(), each.alt[:255].strip())
+    return list(found.items())
 
 
 def _tax_class(present: str, *, taxable: bool) -> str:

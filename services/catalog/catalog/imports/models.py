@@ -5,12 +5,20 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from catalog.imports.detecting import DelimiterName, EncodingName
+
+FieldValue = str | int | bool | None
+
 ABSENT: Any = object()  # the file has no such column: what the product has stays
 
 
 @dataclass(slots=True)
 class Import:
-    """An upload and how far its job is. ``next_byte`` and ``next_row`` are where the next batch begins."""
+    """An upload and how far its job is. ``next_byte`` and ``next_row`` are where the next batch begins.
+
+    ``delimiter`` and ``encoding`` are None until the job has looked, unless the sender named them. ``errors`` and
+    ``changes`` count the entries of the two lists.
+    """
 
     id: UUID
     source: str
@@ -35,6 +43,30 @@ class Import:
     created_at: datetime
     started_at: datetime | None
     completed_at: datetime | None
+    dry_run: bool = False
+    delimiter: DelimiterName | None = None
+    encoding: EncodingName | None = None
+    changes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class FieldChange:
+    """What a dry run would change: a JSON Pointer to it, before and after; long values are cut."""
+
+    field: str
+    before: FieldValue
+    after: FieldValue
+
+
+@dataclass(frozen=True, slots=True)
+class ProductChange:
+    """A product that a dry run would make or change."""
+
+    product_id: UUID
+    handle: str
+    outcome: str
+    fields: list[FieldChange]
+    fields_left_out: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +95,8 @@ class ProductRows:
     """What a run of rows with one handle says about a product.
 
     ``option_names`` is empty where no row names any; ``images`` is ABSENT without such a column; ``category`` is a
-    path of titles, () for an empty cell.
+    path of titles, () for an empty cell. ``headless``: the first row was refused, so nothing is known of the product's
+    own cells, and none is taken for cleared.
     """
 
     handle: str
@@ -75,6 +108,7 @@ class ProductRows:
     variants: list[VariantRow] = field(default_factory=list)
     errors: list[RowError] = field(default_factory=list)
     refused: bool = False
+    headless: bool = False
 
     def refuse(self, row: int, column: str | None, reason: str) -> None:
         """Refuse the whole product, each of its rows with a reason."""

@@ -1,18 +1,31 @@
 """Imports over HTTP: send a file, watch it being read."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import Query, Request
+from fastapi.responses import StreamingResponse
 
+from catalog.csv_lines import CSV_ANSWER, csv_answer
 from catalog.dependencies import CanRead, CanWrite, InventoryClient, ReadUow, ShopCurrency
 from catalog.imports import service
+from catalog.imports.detecting import DELIMITERS, ENCODINGS
 from catalog.imports.models import Import
-from catalog.imports.problems import ImportNotFound, UploadBroken
-from catalog.imports.repository import ImportRepository, read_errors, read_import, read_imports
+from catalog.imports.problems import ImportNotFound, ImportNotRead, RejectedRowsForgotten, UploadBroken
+from catalog.imports.rejected import header_of, rejected_file
+from catalog.imports.repository import ImportRepository, read_changes, read_errors, read_import, read_imports
 from catalog.imports.running import IMPORT_FILE, ImportFile
-from catalog.imports.schemas import ImportAccepted, ImportSummary, ImportView, summary_of, view_of
+from catalog.imports.schemas import (
+    ImportAccepted,
+    ImportSummary,
+    ImportView,
+    changes_of,
+    errors_of,
+    summary_of,
+    view_of,
+)
 from catalog.imports.upload import receive_upload
 from common.http import Answer, PlainUow, Router, answer_of, problems, runtime_of
 from common.pagination import MAX_CURSOR_LENGTH, MAX_LIMIT, Page, Paging, decode_cursor, encode_cursor
@@ -29,13 +42,28 @@ FORM: dict[str, Any] = {
                     "type": "object",
                     "required": ["file", "source"],
                     "properties": {
-                        "file": {"type": "string", "format": "binary", "description": "CSV in UTF-8, up to 2 GiB."},
+                        "file": {"type": "string", "format": "binary", "description": "CSV, up to 2 GiB."},
                         "source": {"type": "string", "enum": ["shopify"]},
                         "currency": {"type": "string", "description": "Of the file's prices; default: the shop's."},
                         "location": {
                             "type": "string",
                             "format": "uuid",
                             "description": "Where the file's quantities are set as stock; without it they are ignored.",
+                        },
+                        "dry_run": {
+                            "type": "boolean",
+                            "default": False,
+                            "description": "Say what would be made, changed and refused, and change nothing.",
+                        },
+                        "delimiter": {
+                            "type": "string",
+                            "enum": list(DELIMITERS),
+                            "description": "What stands between cells; left out, it is found.",
+                        },
+                        "encoding": {
+                            "type": "string",
+                            "enum": list(ENCODINGS),
+                            "description": "What the file is written in; left out, it is found.",
                         },
                     },
                 }
@@ -85,13 +113,53 @@ async def read_import_status(
     errors_after: Annotated[
         str | None, Query(max_length=MAX_CURSOR_LENGTH, description="`errors.next` before.")
     ] = None,
-    limit: Annotated[int, Query(ge=1, le=MAX_LIMIT, description="Refused rows per page.")] = 50,
+    changes_after: Annotated[
+        str | None, Query(max_length=MAX_CURSOR_LENGTH, description="`changes.next` before.")
+    ] = None,
+    limit: Annotated[int, Query(ge=1, le=MAX_LIMIT, description="Refused rows and changes per page.")] = 50,
 ) -> Answer[ImportView]:
-    """Read how far an import is, with a page of its refused rows."""
-    after = decode_cursor(errors_after, int)[0] if errors_after is not None else 0
+    """Read how far an import is, with a page of its refused rows and, of a dry run, of what it would change."""
     found = await read_import(uow, import_id)
     if found is None:
         raise ImportNotFound(import_id)
-    errors = await read_errors(uow, import_id, after=after, most=limit + 1)
-    more = encode_cursor([errors[limit - 1][0]]) if len(errors) > limit else None
-    return answer_of(view_of(found, errors[:limit], more=more), status=200)
+    errors = await read_errors(uow, import_id, after=_place(errors_after), most=limit + 1)
+    changes = await read_changes(uow, import_id, after=_place(changes_after), most=limit + 1) if found.dry_run else []
+    view = view_of(
+        found,
+        errors_of([each for _, each in errors[:limit]], more=_next(errors, limit)),
+        changes_of([each for _, each in changes[:limit]], more=_next(changes, limit)),
+    )
+    return answer_of(view, status=200)
+
+
+def _place(after: str | None) -> int:
+    place: int = decode_cursor(after, int)[0] if after is not None else 0
+    return place
+
+
+def _next(rows: Sequence[tuple[int, object]], limit: int) -> str | None:
+    return encode_cursor([rows[limit - 1][0]]) if len(rows) > limit else None
+
+
+@router.get(
+    "/{import_id}/rejected",
+    response_class=StreamingResponse,
+    responses=problems(ImportNotFound, ImportNotRead, RejectedRowsForgotten) | CSV_ANSWER,
+)
+async def download_rejected_rows(import_id: UUID, _: CanRead, uow: ReadUow, request: Request) -> StreamingResponse:
+    """Download the refused rows as CSV, each with its reason, to be mended and sent again.
+
+    The file's own columns and delimiter, and behind them `import_row` and `import_error`, which an import reads over.
+    All rows of a product are there if one was refused. In UTF-8 with a byte order mark.
+    """
+    found = await read_import(uow, import_id)
+    if found is None:
+        raise ImportNotFound(import_id)
+    if found.status != "completed":
+        why = found.failure or "It is still running; wait until its status is completed."
+        raise ImportNotRead(f"The import {import_id} has no list of rows to be mended. {why}")
+    header = await header_of(uow, import_id)
+    if header is None:
+        raise RejectedRowsForgotten(f"The rows of import {import_id} were kept for 30 days; send the file again.")
+    rows = rejected_file(runtime_of(request).database, found, header)
+    return csv_answer(rows, file_name=f"rejected-{import_id}.csv")

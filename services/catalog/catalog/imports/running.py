@@ -2,12 +2,11 @@
 
 A batch is one transaction: products, events, errors, stock still to be set, counts and the place in the file where the
 next batch begins. Whatever dies in between, the job goes on exactly there. Memory holds a chunk of the file and a
-batch, however large the file is.
+batch, however large the file is. A dry run is the same job with the same reading, merging and counting.
 """
 
-import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -17,13 +16,17 @@ from pydantic import BaseModel
 from catalog.categories.problems import TreeTooDeep
 from catalog.categories.service import ensure_paths
 from catalog.clients.inventory import MAX_LINES, Inventory, LocationUnknownError, StockCount, StockRefusedError
+from catalog.imports.detecting import UnreadableFileError
+from catalog.imports.drafts import Drafts, announcement_error, categories_as_if, change_of, shown_as
 from catalog.imports.merging import Batch, Merged
-from catalog.imports.models import Import, ProductRows, RowError, Warnings
-from catalog.imports.reader import Record, RecordReader, UnreadableFileError, Utf8Check, check_beginning, delimiter_of
-from catalog.imports.repository import ImportRepository, StaleRunError, next_stock, read_chunk, read_import
+from catalog.imports.models import Import, ProductRows, Warnings
+from catalog.imports.reader import Record
+from catalog.imports.rejected import keep_header, keep_rows, note_refused_handles, refused_among
+from catalog.imports.repository import ImportRepository, StaleRunError, next_stock, read_import
 from catalog.imports.service import end_import
-from catalog.imports.shopify import Layout, Parsing, handle_of, layout_of, read_group
-from catalog.imports.upload import CHUNK_BYTES
+from catalog.imports.shopify import Layout, Parsing, handle_of, known_columns, layout_of, read_group, same_handle
+from catalog.imports.source import SourceFile, Turns
+from catalog.products.models import CategoryRef, Product
 from catalog.products.repository import ProductRepository
 from catalog.products.service import save_changes
 from common.database import UnitOfWork, conflict_in, connection_lost
@@ -33,10 +36,11 @@ from common.telemetry import logger
 
 LOG = logger(__name__)
 
-BATCH_PRODUCTS = 100
+BATCH_PRODUCTS = 150
 BATCH_ROWS = 1_000  # some 200 ms in one transaction
+BATCH_BYTES = 4 << 20  # of the file: a row may have 1 MiB, and a thousand such rows must not be in memory
+MOST_CHANGES = 1_000  # products whose changes a dry run keeps
 GROUP_ROWS = 5_000  # a handle with more rows is cut; what follows is merged into the same product
-YIELD_EVERY = 10  # groups; some 10 ms of work for the loop to wait for
 PATIENCE = 40  # attempts; with rests of up to 5 minutes inventory may be away for three hours
 
 
@@ -48,10 +52,48 @@ class ImportFile(BaseModel):
 
 @dataclass(slots=True)
 class Group:
-    """Records with one handle, and where the next one begins."""
+    """Records with one handle. ``orphaned``: a row that could not be read stands before them, nobody knows whose."""
 
     handle: str
+    orphaned: bool = False
     records: list[Record] = field(default_factory=list)
+    size: int = 0
+
+    def add(self, record: Record) -> None:
+        """Add the next row."""
+        self.records.append(record)
+        self.size += record.end - record.start
+
+
+@dataclass(slots=True)
+class Pending:
+    """What was read and is not applied yet."""
+
+    groups: list[Group] = field(default_factory=list)
+    rows: int = 0
+    size: int = 0
+
+    @property
+    def full(self) -> bool:
+        """Whether it makes a batch."""
+        return len(self.groups) >= BATCH_PRODUCTS or self.rows >= BATCH_ROWS or self.size >= BATCH_BYTES
+
+    def takes_in(self, handle: str) -> bool:
+        """Whether a row with ``handle`` goes on with the last product."""
+        if not self.groups or not handle:
+            return False
+        last = self.groups[-1]
+        return handle == last.handle and len(last.records) < GROUP_ROWS and last.size < BATCH_BYTES
+
+    def add(self, record: Record, handle: str) -> None:
+        """Add a row to its product, or begin one with it."""
+        if not self.takes_in(handle):
+            before = self.groups[-1] if self.groups else None
+            lost = before is not None and not before.handle and before.records[-1].broken is not None
+            self.groups.append(Group(handle, orphaned=lost))
+        self.groups[-1].add(record)
+        self.rows += 1
+        self.size += record.end - record.start
 
 
 async def import_file(payload: ImportFile, run: JobRun) -> None:
@@ -70,15 +112,37 @@ async def import_file(payload: ImportFile, run: JobRun) -> None:
         LOG.warning("import.taken_over", import_id=str(found.id))
 
 
+@dataclass(slots=True)
+class Work:
+    """A batch on its way: what was read, what is ``there`` already, and what it is merged into."""
+
+    read: Sequence[ProductRows]
+    there: Mapping[UUID, Product]
+    drafts: Drafts
+    categories: dict[UUID, CategoryRef]
+    merged: list[Merged] = field(default_factory=list)
+
+    @property
+    def changed(self) -> list[Merged]:
+        """The products that would not stay as they are."""
+        return [each for each in self.merged if each.outcome != "unchanged"]
+
+    def leave_out(self, refused: Mapping[UUID, str]) -> None:
+        """Refuse products that were merged, each with its reason."""
+        for each in self.merged:
+            if reason := refused.get(each.change.after.id):
+                for rows in each.groups:
+                    rows.refuse(rows.numbers[0], None, f"the product was refused: {reason}")
+        self.merged = [each for each in self.merged if each.change.after.id not in refused]
+
+
 class _Importer:
     def __init__(self, found: Import, run: JobRun) -> None:
         self._import = found
         self._run = run
         self._shop_currency: str = run.runtime.settings.shop_currency
-        self._inventory: Inventory = run.runtime.resources
+        self._inventory: Inventory = run.runtime.resources.inventory
         self._warnings = Warnings(found.warnings)
-        self._layout: Layout | None = None
-        self._delimiter = ","
 
     async def run(self) -> None:
         async with self._run.uow() as uow:
@@ -86,12 +150,11 @@ class _Importer:
             self._import.started_at = self._import.started_at or uow.now
         try:
             await self._read_header()
-            if self._import.next_byte == 0:
-                await self._check_encoding()
+            await self._apply_file()
         except UnreadableFileError as error:
             await self._end(failure=str(error))
             return
-        await self._apply_file()
+        await self._keep_rejected()
         await self._set_stock()
         await self._end()
 
@@ -103,20 +166,19 @@ class _Importer:
     # -- reading ------------------------------------------------------------------------------------------------------
 
     async def _read_header(self) -> None:
-        """Learn the columns; the header is read again at each start, the rest is not."""
-        head = await read_chunk(self._run.uow(), self._import.id, 0) or b""
-        check_beginning(head)
-        Utf8Check().feed(head)
-        lines = head.removeprefix(b"\xef\xbb\xbf").splitlines()
-        self._delimiter = delimiter_of(lines[0].decode() if lines else "")
-        async for record in self._records(start=0, row=1):
+        """Learn format and columns; the header is read again at each start, the rest is not."""
+        self._file = await SourceFile.open(self._run.database, self._import, known_columns)
+        self._import.delimiter, self._import.encoding = self._file.format.delimiter, self._file.format.encoding
+        async with self._run.uow() as uow:
+            await ImportRepository(uow).note_format(self._import)
+        async for record in self._file.records():
             if record.broken:
                 raise UnreadableFileError(f"The first row cannot be read: {record.broken}.")
-            self._layout = layout_of(record.cells)
+            self._header = record
+            self._layout: Layout = layout_of(record.cells)
             if self._import.next_byte == 0:
                 self._import.next_row = 2
                 self._note_columns(self._layout)
-                self._header_end = record.end
             return
         raise UnreadableFileError("The file has no rows.")
 
@@ -124,160 +186,183 @@ class _Importer:
         if layout.ignored:
             self._warnings.note("columns", f"Columns that are not read: {', '.join(layout.ignored)[:1000]}.", row=1)
 
-    async def _check_encoding(self) -> None:
-        check = Utf8Check()
-        number = 0
-        while (chunk := await read_chunk(self._run.uow(), self._import.id, number)) is not None:
-            check.feed(chunk)
-            number += 1
-        check.feed(b"", final=True)
+    async def _apply_file(self) -> None:
+        pending = Pending()
+        end, row = self._import.next_byte or self._header.end, self._import.next_row
+        async for record in self._file.records(start=end, row=row):
+            empty = not record.broken and not any(cell.strip() for cell in record.cells)
+            if not empty:
+                handle = handle_of(record, self._layout)
+                if pending.full and not pending.takes_in(handle):
+                    await self._apply(pending, next_byte=record.start, next_row=record.row)
+                    pending = Pending()
+                pending.add(record, handle)
+            end, row = record.end, record.row + 1
+        await self._apply(pending, next_byte=end, next_row=row)
 
-    async def _records(self, *, start: int, row: int) -> AsyncIterator[Record]:
-        """Read records from byte ``start`` on, a chunk of the file in memory."""
-        begins = start or (3 if await self._has_bom() else 0)
-        reader = RecordReader(start=begins, row=row, delimiter=self._delimiter)
-        number, skip = divmod(begins, CHUNK_BYTES)
-        while (chunk := await read_chunk(self._run.uow(), self._import.id, number)) is not None:
-            for record in reader.feed(chunk[skip:]):
-                yield record
-            number, skip = number + 1, 0
-        for record in reader.finish():
-            yield record
-
-    async def _has_bom(self) -> bool:
-        head = await read_chunk(self._run.uow(), self._import.id, 0)
-        return head is not None and head.startswith(b"\xef\xbb\xbf")
+    async def _keep_rejected(self) -> None:
+        """Collect the rows to be mended: read the file once more, with all refusals known."""
+        await keep_header(self._run.uow(), self._import.id, self._header.cells)
+        if not self._import.failed:
+            return
+        rows: list[tuple[int, str, list[str]]] = []
+        size = 0
+        async for record in self._file.records(start=self._header.end, row=2):
+            if not record.broken and not any(cell.strip() for cell in record.cells):
+                continue
+            rows.append((record.row, same_handle(handle_of(record, self._layout)), record.cells))
+            size += record.end - record.start
+            if len(rows) >= BATCH_ROWS or size >= BATCH_BYTES:
+                if self._run.stopping:
+                    raise HandBack
+                await keep_rows(self._run.uow(), self._import.id, rows)
+                rows, size = [], 0
+        if rows:
+            await keep_rows(self._run.uow(), self._import.id, rows)
 
     # -- applying -----------------------------------------------------------------------------------------------------
 
-    async def _apply_file(self) -> None:
-        layout = self._known_layout()
-        start = self._import.next_byte or self._header_end
-        groups: list[Group] = []
-        loose: list[RowError] = []
-        rows = 0
-        end, row = start, self._import.next_row
-        async for record in self._records(start=start, row=self._import.next_row):
-            empty = not record.broken and not any(cell.strip() for cell in record.cells)
-            handle = "" if record.broken or empty else handle_of(record, layout)
-            goes_on = bool(groups) and (empty or (handle == groups[-1].handle and handle != ""))
-            if goes_on and len(groups[-1].records) >= GROUP_ROWS:
-                goes_on = False
-            if not goes_on and (len(groups) >= BATCH_PRODUCTS or rows >= BATCH_ROWS):
-                await self._apply(groups, loose, rows, next_byte=record.start, next_row=record.row)
-                groups, loose, rows = [], [], 0
-            end, row = record.end, record.row + 1
-            if empty:
-                continue
-            rows += 1
-            if record.broken:
-                loose.append(RowError(record.row, None, record.broken))
-                continue
-            if not goes_on:
-                groups.append(Group(handle))
-            groups[-1].records.append(record)
-        await self._apply(groups, loose, rows, next_byte=end, next_row=row)
-
-    def _known_layout(self) -> Layout:
-        if self._layout is None:
-            raise RuntimeError("the header is read first")
-        return self._layout
-
-    async def _apply(
-        self, groups: Sequence[Group], loose: list[RowError], rows: int, *, next_byte: int, next_row: int
-    ) -> None:
-        """Apply a batch in one transaction."""
+    async def _apply(self, pending: Pending, *, next_byte: int, next_row: int) -> None:
+        """Apply a batch in one transaction; a dry run's changes nothing but the import itself."""
         if self._run.stopping:
             raise HandBack
         from_byte = self._import.next_byte
-        parsing = Parsing(self._known_layout(), self._import.currency, self._warnings)
+        parsing, turns = Parsing(self._layout, self._import.currency, self._warnings), Turns()
         read = []
-        for place, group in enumerate(groups):
-            read.append(read_group(group.records, parsing))
-            if place % YIELD_EVERY == 0:
-                await asyncio.sleep(0)
+        for group in pending.groups:
+            read.append(read_group(group.records, parsing, orphaned=group.orphaned))
+            await turns.give_way()
         async with self._run.uow() as uow:
-            merged = await self._merge(uow, read)
-            merged = await self._save(uow, merged)
-            await self._keep_score(uow, read, merged, loose)
-            self._import.rows += rows
+            work = await self._merge(uow, read)
+            if self._import.dry_run:
+                await self._pretend(uow, work)
+            else:
+                await self._save(uow, work)
+            await self._keep_score(uow, work)
+            refused = {same_handle(each.handle) for each, rows in zip(pending.groups, read, strict=True) if rows.errors}
+            await note_refused_handles(uow, self._import.id, sorted(refused))
+            self._import.rows += pending.rows
             self._import.next_byte, self._import.next_row = next_byte, next_row
             self._import.warnings = self._warnings.by_kind
             await ImportRepository(uow).advance(self._import, from_byte=from_byte)
 
-    async def _merge(self, uow: UnitOfWork, read: Sequence[ProductRows]) -> list[Merged]:
+    async def _merge(self, uow: UnitOfWork, read: Sequence[ProductRows]) -> Work:
         """Read what the catalogue has of a batch and merge the rows into it."""
-        repository = ProductRepository(uow, shop_currency=self._shop_currency)
+        repository, dry = ProductRepository(uow, shop_currency=self._shop_currency), self._import.dry_run
         usable = [rows for rows in read if not rows.refused]
-        by_handle = await repository.ids_of_handles({rows.handle for rows in usable})
+        handles = {rows.handle for rows in usable}
         skus = {sku for rows in usable for row in rows.variants for sku in (row.sku, row.made_sku) if sku}
-        owners = await repository.owners_of_skus(skus)
+        by_handle, owners = await repository.ids_of_handles(handles), await repository.owners_of_skus(skus)
+        drafts = Drafts()
+        if dry:
+            known = {*by_handle.values(), *owners.values()}
+            drafts = await Drafts.find(uow, self._import.id, ids=known, handles=handles, skus=skus)
+            by_handle, owners = drafts.over_handles(by_handle), drafts.over_skus(owners)
         ids = sorted({*by_handle.values(), *owners.values()})
+        there = await repository.load(ids, lock=not dry)
+        stored = {**there, **drafts.products}
+        category_ids = await self._categories(uow, usable, drafts)
+        categories = await self._shown(repository, drafts, [*there.values(), *stored.values()], category_ids)
         batch = Batch(
             currency=self._import.currency,
-            layout=self._known_layout(),
+            layout=self._layout,
             now=uow.now,
             by_handle=by_handle,
             owners=owners,
-            stored=await repository.load(ids, lock=True),
+            stored=stored,
             seen=set(await ImportRepository(uow).seen(self._import.id, ids)),
-            category_ids=await self._categories(uow, usable),
+            refused=await refused_among(uow, self._import.id, handles) if self._import.failed else set(),
+            category_ids=category_ids,
+            category_paths={each.id: each.path for each in categories.values()},
         )
-        for place, rows in enumerate(usable):
-            if not rows.refused:
-                batch.merge(rows)
-            if place % YIELD_EVERY == 0:
-                await asyncio.sleep(0)
-        return list(batch.merged.values())
+        turns = Turns()
+        for rows in read:
+            batch.merge(rows)
+            await turns.give_way()
+        return Work(read, there, drafts, categories, list(batch.merged.values()))
 
-    async def _categories(self, uow: UnitOfWork, read: Sequence[ProductRows]) -> dict[tuple[str, ...], UUID]:
-        """Find or make the categories of a batch; products whose category cannot be are refused."""
+    async def _categories(
+        self, uow: UnitOfWork, read: Sequence[ProductRows], drafts: Drafts
+    ) -> dict[tuple[str, ...], UUID]:
+        """Find or make the categories of a batch; a dry run only makes them up."""
         paths = list(
             dict.fromkeys(rows.category for rows in read if isinstance(rows.category, tuple) and rows.category)
         )
+        if self._import.dry_run:
+            found = await categories_as_if(uow, self._import.id, paths)
+            drafts.paths |= {category_id: path for path, category_id in found.items()}
+            return found
         try:
             return await ensure_paths(uow, paths)
         except TreeTooDeep as error:  # the reader bounds the depth: only a tree that was moved meanwhile gets here
             raise Unavailable(str(error)) from error
 
-    async def _save(self, uow: UnitOfWork, merged: list[Merged]) -> list[Merged]:
+    @staticmethod
+    async def _shown(
+        repository: ProductRepository,
+        drafts: Drafts,
+        products: Sequence[Product],
+        category_ids: Mapping[tuple[str, ...], UUID],
+    ) -> dict[UUID, CategoryRef]:
+        """Load what products show of the categories that a batch is about."""
+        wanted = {each for product in products for each in product.category_ids} | set(category_ids.values())
+        made_up = {each: shown_as(each, path) for each, path in drafts.paths.items() if each in wanted}
+        return made_up | await repository.categories(wanted)
+
+    async def _pretend(self, uow: UnitOfWork, work: Work) -> None:
+        """Do as if a batch were saved: refuse what could not be, remember the rest for the file's later rows."""
+        refused, turns = {}, Turns()
+        for each in work.changed:
+            if error := announcement_error(each, work.categories):
+                refused[each.change.after.id] = error
+            await turns.give_way()
+        work.leave_out(refused)
+        changes = []
+        for each in work.changed:
+            changes.append(change_of(each, work.there.get(each.change.after.id), work.categories))
+            await turns.give_way()
+        self._import.changes = await ImportRepository(uow).keep_changes(
+            self._import.id, changes, kept=self._import.changes, most=MOST_CHANGES
+        )
+        await work.drafts.keep(uow, self._import.id, [each.change.after for each in work.changed])
+
+    async def _save(self, uow: UnitOfWork, work: Work) -> None:
         """Save a batch's products; if the database refuses, one by one, so that only the bad ones are left out."""
-        changed = [each for each in merged if each.outcome != "unchanged"]
+        changes = [each.change for each in work.changed]
         repository = ProductRepository(uow, shop_currency=self._shop_currency)
         try:
-            if changed:
+            if changes:
                 async with uow.savepoint():
-                    await save_changes(uow, repository, [each.change for each in changed])
+                    await save_changes(uow, repository, changes, dict(work.categories))
         except (Problem, asyncpg.PostgresError) as error:
             if _says_nothing_of_the_product(error):
                 raise
-            return [
-                each for each in merged if each.outcome == "unchanged" or await self._save_alone(uow, repository, each)
-            ]
-        return merged
+            refused = {}
+            for each in work.changed:
+                if reason := await self._save_alone(uow, repository, each, work.categories):
+                    refused[each.change.after.id] = reason
+            work.leave_out(refused)
 
-    async def _save_alone(self, uow: UnitOfWork, repository: ProductRepository, one: Merged) -> bool:
+    async def _save_alone(
+        self, uow: UnitOfWork, repository: ProductRepository, one: Merged, categories: Mapping[UUID, CategoryRef]
+    ) -> str | None:
         try:
             async with uow.savepoint():
-                await save_changes(uow, repository, [one.change])
+                await save_changes(uow, repository, [one.change], dict(categories))
         except (Problem, asyncpg.PostgresError) as error:
             if _says_nothing_of_the_product(error):
                 raise
             LOG.warning("import.product_refused", handle=one.change.after.handle, error=str(error))
-            for rows in one.groups:
-                rows.refuse(rows.numbers[0], None, f"the product was refused: {error}")
-            return False
-        return True
+            return str(error)
+        return None
 
-    async def _keep_score(
-        self, uow: UnitOfWork, read: Sequence[ProductRows], merged: Sequence[Merged], loose: list[RowError]
-    ) -> None:
+    async def _keep_score(self, uow: UnitOfWork, work: Work) -> None:
         """Count what came of the batch; a product that several runs of rows touch counts once."""
         repository, found = ImportRepository(uow), self._import
-        earlier = await repository.seen(found.id, [each.change.after.id for each in merged])
+        earlier = await repository.seen(found.id, [each.change.after.id for each in work.merged])
         outcomes: dict[UUID, str] = {}
         tally: Counter[str] = Counter()
-        for each in merged:
+        for each in work.merged:
             product_id = each.change.after.id
             before = earlier.get(product_id)
             outcomes[product_id] = before if before in {"created", "updated"} and before else each.outcome
@@ -288,13 +373,13 @@ class _Importer:
         found.updated += tally["updated"]
         found.unchanged += tally["unchanged"]
         found.products += tally.total()
-        found.variants += sum(len(each.applied) for each in merged)
-        errors = sorted([*loose, *(error for rows in read for error in rows.errors)], key=lambda error: error.row)
+        found.variants += sum(len(each.applied) for each in work.merged)
+        errors = sorted((error for rows in work.read for error in rows.errors), key=lambda error: error.row)
         found.failed += len({error.row for error in errors})
         await repository.add_errors(found.id, errors, after=found.errors)
         found.errors += len(errors)
         await repository.mark_seen(found.id, outcomes)
-        await self._keep_stock(repository, merged)
+        await self._keep_stock(repository, work.merged)
 
     async def _keep_stock(self, repository: ImportRepository, merged: Sequence[Merged]) -> None:
         lines = [
@@ -307,17 +392,17 @@ class _Importer:
             return
         if self._import.location_id is None:
             reason = "Quantities were ignored: the import names no location. Send it again with one to set stock."
-            column = self._known_layout().names.get("quantity")
+            column = self._layout.names.get("quantity")
             self._warnings.note("quantity", reason, row=min(lines)[0], column=column, count=len(lines))
-            return
-        await repository.add_stock(self._import.id, lines)
+        elif not self._import.dry_run:
+            await repository.add_stock(self._import.id, lines)
 
     # -- stock --------------------------------------------------------------------------------------------------------
 
     async def _set_stock(self) -> None:
         """Give inventory the quantities, outside any transaction; each row's key makes a repetition harmless."""
         location = self._import.location_id
-        if location is None:
+        if location is None or self._import.dry_run:
             return
         while lines := await next_stock(self._run.uow(), self._import.id, most=MAX_LINES):
             if self._run.stopping:

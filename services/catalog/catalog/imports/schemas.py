@@ -7,7 +7,8 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
-from catalog.imports.models import Import, RowError
+from catalog.imports.detecting import DelimiterName, EncodingName
+from catalog.imports.models import Import, ProductChange, RowError
 
 ImportStatus = Literal["queued", "running", "completed", "failed"]
 
@@ -56,6 +57,39 @@ class ImportErrors(BaseModel):
     next: str | None = Field(description="Send as `errors_after` for more; null at the end.")
 
 
+class ImportFormat(BaseModel):
+    """How the file is read: as it was found, or as its sender said."""
+
+    delimiter: DelimiterName
+    encoding: EncodingName
+
+
+class FieldChangeView(BaseModel):
+    """A field that would change; values longer than 200 characters are cut."""
+
+    field: str = Field(
+        description="JSON Pointer; variants go by their SKU.", examples=["/variants/MUG-BLUE/prices/EUR"]
+    )
+    before: str | int | bool | None
+    after: str | int | bool | None
+
+
+class ProductChangeView(BaseModel):
+    """What would become of a product."""
+
+    handle: str
+    outcome: Literal["created", "updated"]
+    fields: list[FieldChangeView]
+    fields_left_out: int = Field(description="Further fields that would change.")
+
+
+class ImportChanges(BaseModel):
+    """A page of what a dry run would change; the first 1,000 products are kept. Empty for other imports."""
+
+    items: list[ProductChangeView]
+    next: str | None = Field(description="Send as `changes_after` for more; null at the end.")
+
+
 class ImportSummary(BaseModel):
     """An import without its refused rows."""
 
@@ -64,6 +98,8 @@ class ImportSummary(BaseModel):
     file_name: str
     currency: str
     location_id: UUID | None
+    dry_run: bool = Field(description="Whether it only says what it would do.")
+    detected: ImportFormat | None = Field(description="Null until the job has looked.")
     status: ImportStatus
     progress: float = Field(description="0 to 1, by bytes of the file.")
     counts: ImportCountsView
@@ -78,6 +114,7 @@ class ImportView(ImportSummary):
     """An import and how far it is."""
 
     errors: ImportErrors
+    changes: ImportChanges
 
 
 def summary_of(found: Import) -> ImportSummary:
@@ -99,6 +136,10 @@ def summary_of(found: Import) -> ImportSummary:
         file_name=found.file_name,
         currency=found.currency,
         location_id=found.location_id,
+        dry_run=found.dry_run,
+        detected=ImportFormat(delimiter=found.delimiter, encoding=found.encoding)
+        if found.delimiter and found.encoding
+        else None,
         status=found.status,  # type: ignore[arg-type] # the database checks it
         progress=1.0 if done else round(found.next_byte / max(found.bytes_total, 1), 4),
         counts=counts,
@@ -110,7 +151,26 @@ def summary_of(found: Import) -> ImportSummary:
     )
 
 
-def view_of(found: Import, errors: Sequence[tuple[int, RowError]], *, more: str | None) -> ImportView:
-    """Show an import with a page of its refused rows."""
-    items = [ImportErrorView(row=each.row, column=each.column, reason=each.reason) for _, each in errors]
-    return ImportView(**summary_of(found).model_dump(), errors=ImportErrors(items=items, next=more))
+def view_of(found: Import, errors: ImportErrors, changes: ImportChanges) -> ImportView:
+    """Show an import with a page of each of its lists."""
+    return ImportView(**summary_of(found).model_dump(), errors=errors, changes=changes)
+
+
+def errors_of(errors: Sequence[RowError], *, more: str | None) -> ImportErrors:
+    """Show refused rows."""
+    items = [ImportErrorView(row=each.row, column=each.column, reason=each.reason) for each in errors]
+    return ImportErrors(items=items, next=more)
+
+
+def changes_of(changes: Sequence[ProductChange], *, more: str | None) -> ImportChanges:
+    """Show what would change."""
+    items = [
+        ProductChangeView(
+            handle=each.handle,
+            outcome=each.outcome,  # type: ignore[arg-type] # the database checks it
+            fields=[FieldChangeView(field=one.field, before=one.before, after=one.after) for one in each.fields],
+            fields_left_out=each.fields_left_out,
+        )
+        for each in changes
+    ]
+    return ImportChanges(items=items, next=more)

@@ -2,11 +2,13 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import cast
 from uuid import UUID
 
 from catalog.clients.inventory import Inventory, StockRefusedError
+from catalog.imports.detecting import DELIMITERS, ENCODINGS, DelimiterName, EncodingName
 from catalog.imports.models import Import
-from catalog.imports.repository import BEGIN, FORGET, FORGET_ABANDONED, ImportRepository
+from catalog.imports.repository import BEGIN, FORGET, FORGET_ABANDONED, FORGET_ROWS, ImportRepository
 from catalog.imports.upload import Form
 from common.database import Database, UnitOfWork, uuid7
 from common.events.contracts.catalog import ImportCompleted, ImportCounts, ImportSnapshot
@@ -16,6 +18,7 @@ from common.telemetry import logger
 
 LOG = logger(__name__)
 
+ROWS_KEPT_FOR = timedelta(days=30)
 ABANDONED_AFTER = timedelta(hours=6)  # longer than any upload of 2 GiB that still makes progress
 
 
@@ -26,6 +29,9 @@ class Wishes:
     source: str
     currency: str
     location_id: UUID | None
+    dry_run: bool = False
+    delimiter: DelimiterName | None = None
+    encoding: EncodingName | None = None
 
 
 async def begin_upload(uow: UnitOfWork, *, by: str) -> UUID:
@@ -64,9 +70,27 @@ def check_form(form: Form, *, shop_currency: str) -> Wishes:
             location = UUID(text)
         except ValueError:
             errors.append(FieldError("/location", f"{text[:60]!r} is no id of a location"))
+    dry_run = form.fields.get("dry_run", "false")
+    delimiter, encoding = form.fields.get("delimiter") or None, form.fields.get("encoding") or None
+    errors += [
+        FieldError(f"/{name}", f"{value[:40]!r} is none of {', '.join(known)}")
+        for name, value, known in (
+            ("dry_run", dry_run, ("true", "false")),
+            ("delimiter", delimiter, DELIMITERS),
+            ("encoding", encoding, ENCODINGS),
+        )
+        if value is not None and value not in known
+    ]
     if errors:
         raise InvalidInput(f"{errors[0].pointer}: {errors[0].detail}", errors=errors)
-    return Wishes(source, currency, location)
+    return Wishes(
+        source,
+        currency,
+        location,
+        dry_run == "true",
+        cast("DelimiterName | None", delimiter),
+        cast("EncodingName | None", encoding),
+    )
 
 
 async def check_location(inventory: Inventory, location_id: UUID) -> None:
@@ -107,15 +131,21 @@ def received(import_id: UUID, form: Form, wishes: Wishes, uow: UnitOfWork) -> Im
         created_at=uow.now,
         started_at=None,
         completed_at=None,
+        dry_run=wishes.dry_run,
+        delimiter=wishes.delimiter,
+        encoding=wishes.encoding,
     )
 
 
 async def end_import(uow: UnitOfWork, found: Import, *, failure: str | None = None) -> None:
-    """End an import, announce it, and drop its chunks; one that ended before stays as it is."""
+    """End an import, announce it, and drop its chunks; one that ended before stays as it is.
+
+    A dry run is not announced: nothing has happened.
+    """
     found.status = "failed" if failure else "completed"
     found.failure = failure
     found.completed_at = uow.now
-    if not await ImportRepository(uow).end(found):
+    if not await ImportRepository(uow).end(found) or found.dry_run:
         return
     uow.publish(
         ImportCompleted(
@@ -137,6 +167,13 @@ async def end_import(uow: UnitOfWork, found: Import, *, failure: str | None = No
             changed=["/status", "/counts", "/completed_at"],
         )
     )
+
+
+async def forget_old_rows(database: Database) -> int:
+    """Drop what was kept of imports that ended long ago: rows to be mended, and what dry runs would have changed."""
+    async with database.uow() as uow:
+        before = uow.now - ROWS_KEPT_FOR
+        return sum([int((await uow.execute(statement, before)).split()[-1]) for statement in FORGET_ROWS])
 
 
 async def forget_abandoned_uploads(database: Database) -> int:

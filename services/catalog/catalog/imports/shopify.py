@@ -11,9 +11,11 @@ from decimal import Decimal, InvalidOperation
 from hashlib import blake2b
 from typing import Any
 
-from catalog.fields import MAX_INT, MAX_SKU, sku_error, url_error
+from catalog.categories.models import path_key
+from catalog.fields import MAX_INT, MAX_SKU, reserved_error, sku_error, url_error
+from catalog.imports.detecting import UnreadableFileError
 from catalog.imports.models import ProductRows, RowError, VariantRow, Warnings
-from catalog.imports.reader import Record, UnreadableFileError
+from catalog.imports.reader import MAX_COLUMNS, Record
 from catalog.text import is_handle, slug, storable
 from common.money import parse_minor_units
 
@@ -46,12 +48,14 @@ COLUMNS = {
     "variant image": "variant_image", "variant image url": "variant_image",
     "variant weight unit": "weight_unit", "weight unit for display": "weight_unit",
 }  # fmt: skip
+OURS = ("import_row", "import_error")  # what the list of rejected rows adds; read over when it comes back
 
 _TRUE = frozenset({"true", "yes", "1", "y", "t"})
 _FALSE = frozenset({"false", "no", "0", "n", "f"})
 _TRAILING_ZEROS = re.compile(r"(\.\d*?)0+$")
 _NOT_IN_SKU = re.compile(r"[^\w.+-]+")
 
+MAX_PATH_BYTES = 2_600  # what the tree's unique index holds
 LIMITS = {"title": 255, "vendor": 255, "product_type": 255, "seo_title": 255, "seo_description": 255,
           "description": 100_000}  # fmt: skip
 
@@ -64,6 +68,7 @@ class Layout:
     names: Mapping[str, str]
     width: int
     ignored: tuple[str, ...]
+    header: tuple[str, ...]
 
     def has(self, key: str) -> bool:
         """Tell whether the file has the column."""
@@ -75,7 +80,14 @@ class Layout:
 
 
 def layout_of(header: Sequence[str]) -> Layout:
-    """Read the header row. Raises UnreadableFileError without a handle column, or with a column twice."""
+    """Read the header row.
+
+    Raises UnreadableFileError without a handle column, with one column twice, or with more than anyone has.
+    """
+    if len(header) > MAX_COLUMNS:
+        raise UnreadableFileError(
+            f"The header has {len(header):,} columns; {MAX_COLUMNS:,} can be read. Is the delimiter right?"
+        )
     places: dict[str, int] = {}
     names: dict[str, str] = {}
     ignored = []
@@ -83,7 +95,7 @@ def layout_of(header: Sequence[str]) -> Layout:
         title = " ".join(cell.split())
         key = COLUMNS.get(title.casefold())
         if key is None:
-            ignored += [title] if title else []
+            ignored += [title] if title and title.casefold() not in OURS else []
         elif key in places:
             raise UnreadableFileError(f"The header names {names[key]!r} and {title!r}, which mean the same column.")
         else:
@@ -91,7 +103,13 @@ def layout_of(header: Sequence[str]) -> Layout:
     if "handle" not in places:
         seen = ", ".join(" ".join(cell.split()) for cell in header[:6])[:200]
         raise UnreadableFileError(f"The first row has no column Handle. It begins: {seen}.")
-    return Layout(places, names, len(header), tuple(ignored))
+    titles = tuple(" ".join(cell.split()) for cell in header)
+    return Layout(places, names, len(header), tuple(ignored), titles)
+
+
+def known_columns(header: Sequence[str]) -> int:
+    """Count the cells of a header that name a column we read."""
+    return sum(" ".join(cell.split()).casefold() in COLUMNS for cell in header)
 
 
 class CellError(ValueError):
@@ -117,6 +135,11 @@ class Row:
         return self._cells[place].strip() if place is not None else ""
 
 
+def same_handle(cell: str) -> str:
+    """Return what two cells share that name one product; empty if it is no handle."""
+    return cell if is_handle(cell) else slug(cell)
+
+
 def handle_of(record: Record, layout: Layout) -> str:
     """Return the handle cell, by which rows are grouped; empty for a row too short to have one."""
     place = layout.places["handle"]
@@ -132,26 +155,48 @@ class Parsing:
     warnings: Warnings
 
 
-def read_group(records: Sequence[Record], parsing: Parsing) -> ProductRows:
-    """Read the rows of one handle. Complaints are in ``errors``; what they concern is left out of the rest."""
+def read_group(records: Sequence[Record], parsing: Parsing, *, orphaned: bool = False) -> ProductRows:
+    """Read the rows of one handle. Complaints are in ``errors``; what they concern is left out of the rest.
+
+    ``orphaned``: an unreadable row stands before them, which may have been their first.
+    """
     layout = parsing.layout
-    rows = [Row(record, layout) for record in records if len(record.cells) == layout.width]
     found = ProductRows(handle="", numbers=[record.row for record in records])
-    found.errors = [
-        RowError(record.row, None, f"has {len(record.cells)} cells, the header has {layout.width}")
-        for record in records
-        if len(record.cells) != layout.width
-    ]
+    rows = []
+    for record in records:
+        if error := _row_error(record, layout):
+            found.errors.append(error)
+        else:
+            rows.append(Row(record, layout))
     if not rows:
         found.refused = True
         return found
+    found.headless = rows[0].number != records[0].row or (orphaned and not rows[0].get("title"))
     try:
         found.handle = _handle(rows[0].get("handle"))
-        _read_product(rows, found, parsing)
+        if found.headless:
+            found.option_names = _option_names(rows)
+        else:
+            _read_product(rows, found, parsing)
+            _read_images(rows, found, parsing)
     except CellError as error:
         found.refuse(rows[0].number, _column(layout, error.key), error.reason)
         return found
-    _read_images(rows, found, parsing)
+    return _read_variants(rows, found, parsing)
+
+
+def _row_error(record: Record, layout: Layout) -> RowError | None:
+    if record.broken:
+        place = record.place
+        column = layout.header[place] if place is not None and place < layout.width else None
+        return RowError(record.row, column or None, record.broken)
+    if len(record.cells) != layout.width:
+        return RowError(record.row, None, f"has {len(record.cells)} cells, the header has {layout.width}")
+    return None
+
+
+def _read_variants(rows: Sequence[Row], found: ProductRows, parsing: Parsing) -> ProductRows:
+    layout = parsing.layout
     for row in rows:
         if _has_variant(row):
             try:
@@ -168,9 +213,11 @@ def _column(layout: Layout, key: str) -> str | None:
 def _handle(cell: str) -> str:
     if not cell:
         raise CellError("handle", "is empty; each row needs the handle of its product")
-    handle = cell if is_handle(cell) else slug(cell)
+    handle = same_handle(cell)
     if not is_handle(handle):
         raise CellError("handle", f"{cell[:60]!r} has no letter or digit that a URL can hold")
+    if reason := reserved_error(handle):
+        raise CellError("handle", reason)
     return handle
 
 
@@ -189,6 +236,10 @@ def _read_product(rows: Sequence[Row], found: ProductRows, parsing: Parsing) -> 
         found.fields["status"] = _status(_first(rows, "status"), _first(rows, "published"), parsing.warnings, rows[0])
     if layout.has("category"):
         found.category = _category(_first(rows, "category"))
+    found.option_names = _option_names(rows)
+
+
+def _option_names(rows: Sequence[Row]) -> list[str]:
     names = [_text(f"name{place}", _first(rows, f"name{place}"), 255) for place in (1, 2, 3)]
     while names and not names[-1]:
         names.pop()
@@ -196,7 +247,7 @@ def _read_product(rows: Sequence[Row], found: ProductRows, parsing: Parsing) -> 
         raise CellError(f"name{names.index('') + 1}", "is empty, but a later option has a name")
     if len(set(names)) != len(names):
         raise CellError("name2", f"an option name stands twice: {', '.join(names)}")
-    found.option_names = names
+    return names
 
 
 def _text(key: str, cell: str, limit: int) -> str:
@@ -208,8 +259,13 @@ def _text(key: str, cell: str, limit: int) -> str:
         raise CellError(key, str(error)) from error
 
 
+def tags_of(cell: str) -> list[str]:
+    """Take a cell's tags apart."""
+    return list(dict.fromkeys(tag for part in cell.split(",") if (tag := part.strip())))
+
+
 def _tags(cell: str) -> list[str]:
-    tags = list(dict.fromkeys(tag for part in cell.split(",") if (tag := part.strip())))
+    tags = tags_of(cell)
     if len(tags) > 250 or any(len(tag) > 255 for tag in tags):  # noqa: PLR2004 - the API's own limits
         raise CellError("tags", "has more than 250 tags, or one of more than 255 characters")
     return [_text("tags", tag, 255) for tag in tags]
@@ -243,11 +299,23 @@ def _flag(key: str, cell: str) -> bool:
     raise CellError(key, f"{cell[:40]!r} is neither true nor false")
 
 
+def path_of(cell: str) -> tuple[str, ...]:
+    """Take a category's path apart."""
+    return tuple(title for part in cell.split(">") if (title := part.strip()))
+
+
 def _category(cell: str) -> tuple[str, ...]:
-    path = tuple(title for part in cell.split(">") if (title := _text("category", part.strip(), 255)))
+    path = tuple(_text("category", title, 255) for title in path_of(cell))
     if len(path) > 10:  # noqa: PLR2004 - the tree's own limit
         raise CellError("category", f"has {len(path)} levels; at most 10 are kept")
+    if (size := len(path_key(path).encode())) > MAX_PATH_BYTES:
+        raise CellError("category", f"has {size:,} bytes; at most {MAX_PATH_BYTES:,} are kept")
     return path
+
+
+def position_of(cell: str, *, otherwise: int) -> int:
+    """Read a picture's place."""
+    return int(cell) if cell.isascii() and cell.isdigit() and len(cell) < 6 else otherwise  # noqa: PLR2004 - 99,999 pictures
 
 
 def _read_images(rows: Sequence[Row], found: ProductRows, parsing: Parsing) -> None:
@@ -265,8 +333,7 @@ def _read_images(rows: Sequence[Row], found: ProductRows, parsing: Parsing) -> N
                 "image", f"Pictures were left out: {url[:80]!r} {reason}.", row=row.number, column=column
             )
             continue
-        position = row.get("image_position")
-        place = int(position) if position.isascii() and position.isdigit() and len(position) < 6 else len(images) + 1  # noqa: PLR2004
+        place = position_of(row.get("image_position"), otherwise=len(images) + 1)
         images[url] = (place, row.get("image_alt")[:255].replace("\x00", ""))
     found.images = images
 

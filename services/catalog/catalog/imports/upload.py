@@ -25,7 +25,7 @@ CHUNK_BYTES = 1 << 20
 MAX_BYTES = 2 << 30
 MAX_FIELD_BYTES = 1024
 IDLE_SECONDS = 30
-FIELDS = frozenset({"source", "currency", "location"})
+FIELDS = frozenset({"source", "currency", "location", "dry_run", "delimiter", "encoding"})
 
 
 @dataclass(slots=True)

@@ -1,4 +1,4 @@
-"""Products follow their categories: lists at once, pages and events by a job.
+"""Products follow their categories: lists and search at once, pages and events by a job.
 
 When a category is renamed or moved, the lists of categories are rewritten in the same transaction, so that a subtree
 is never half there. Pages and events show the category's new path once the job has come by; it works in batches,
@@ -10,6 +10,7 @@ from uuid import UUID
 from pydantic import BaseModel
 
 from catalog.products import projection
+from catalog.products.indexing import place_below
 from catalog.products.models import Change
 from catalog.products.repository import ProductRepository
 from catalog.products.service import save_changes
@@ -55,6 +56,7 @@ async def refresh_products_below(uow: UnitOfWork, category_id: UUID) -> None:
     """Put the products of a moved subtree into the right lists, and queue the job for their pages."""
     await uow.execute(LEAVE_LISTS, category_id, projection.EVERYTHING)
     await uow.execute(ENTER_LISTS, category_id, projection.EVERYTHING)
+    await place_below(uow, category_id)
     uow.enqueue(REFRESH_PRODUCTS, ProductsBelow(category_id=category_id))
 
 

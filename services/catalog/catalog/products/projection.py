@@ -11,8 +11,9 @@ from uuid import UUID
 
 import orjson
 
+from catalog.products.facets import Facets, facets_of
 from catalog.products.models import CategoryRef, Product, Variant
-from catalog.text import fold, plain
+from catalog.text import fold, plain, searchable
 from common.events.contracts.catalog import ProductSnapshot
 
 EVERYTHING = UUID(int=0)  # stands for "no category" in list rows
@@ -20,6 +21,7 @@ ANY_CURRENCY = ""
 NO_PRICE_RANK = "~"  # after every currency code
 
 SEARCHED_DESCRIPTION = 5_000  # characters; beyond, words say little about the product
+SEARCHED_CHOICES = 1_000  # characters; they stand in the narrow row that a search goes over
 TITLE_KEY = 120
 
 Document = dict[str, Any]
@@ -160,16 +162,19 @@ def listing_rows(
         "tags": product.tags,
         "updated_at": product.updated_at,
     }
-    own = shop_currency if shop_currency in lowest else min(lowest, default=None)
+    rank, own = own_price(lowest, shop_currency=shop_currency)
     for category in (EVERYTHING, *scopes):
-        yield row | {
-            "category_id": category,
-            "currency": ANY_CURRENCY,
-            "price_rank": NO_PRICE_RANK if own is None else "" if own == shop_currency else own,
-            "price_amount": 0 if own is None else lowest[own],
-        }
+        yield row | {"category_id": category, "currency": ANY_CURRENCY, "price_rank": rank, "price_amount": own}
         for currency, amount in lowest.items():
             yield row | {"category_id": category, "currency": currency, "price_rank": "", "price_amount": amount}
+
+
+def own_price(lowest: Mapping[str, int], *, shop_currency: str) -> tuple[str, int]:
+    """Return rank and amount of the price shown where no currency is asked for: the shop's own before others."""
+    own = shop_currency if shop_currency in lowest else min(lowest, default=None)
+    if own is None:
+        return NO_PRICE_RANK, 0
+    return "" if own == shop_currency else own, lowest[own]
 
 
 def sort_time(product: Product) -> datetime:
@@ -186,8 +191,18 @@ def search_text(product: Product, categories: Categories) -> SearchText:
     codes = [code for variant in product.variants for code in (variant.sku, variant.barcode) if code]
     return SearchText(
         codes=sorted({fold(code) for code in codes}),
-        title=fold(product.title),
-        labels=fold(" . ".join(label for label in labels if label)),
-        choices=fold(" . ".join(choices)[:SEARCHED_DESCRIPTION]),
-        description=fold(plain(product.description, most=SEARCHED_DESCRIPTION)),
+        title=searchable(product.title),
+        labels=searchable(" ".join(label for label in labels if label)),
+        choices=searchable(" ".join(choices)[:SEARCHED_CHOICES]),
+        description=searchable(plain(product.description, most=SEARCHED_DESCRIPTION)),
+    )
+
+
+def facets_of_product(product: Product) -> Facets:
+    """Collect what the product can be narrowed by."""
+    return facets_of(
+        vendor=product.vendor,
+        product_type=product.product_type,
+        options=[(option.name, option.values) for option in product.options],
+        attributes=[(each.name, each.type, each.value) for each in product.attributes],
     )

@@ -12,7 +12,9 @@ from uuid import UUID
 import asyncpg
 import orjson
 
+from catalog.fields import RESERVED_HANDLES
 from catalog.products import projection
+from catalog.products.indexing import delete_search_row, write_search_rows
 from catalog.products.models import Attribute, CategoryRef, Change, Media, Option, Product, Variant
 from common.database import UnitOfWork
 
@@ -86,20 +88,11 @@ ON CONFLICT (product_id) DO UPDATE SET handle = excluded.handle, published = exc
 """
 DELETE_LISTINGS = "DELETE FROM listing WHERE product_id = ANY($1::uuid[])"
 INSERT_LISTINGS = "INSERT INTO listing SELECT * FROM json_populate_recordset(NULL::listing, $1::json)"
-UPSERT_SEARCH = """
-INSERT INTO search_document (product_id, codes, document)
-SELECT n.product_id, n.codes, search_text(n.title, n.labels, n.choices, n.description)
-FROM json_to_recordset($1::json) AS n(
-    product_id uuid, codes text[], title text, labels text, choices text, description text)
-ON CONFLICT (product_id) DO UPDATE SET codes = excluded.codes, document = excluded.document
-"""
-
 BODIES = "SELECT product_id, body FROM product_page WHERE product_id = ANY($1::uuid[])"
 
 SOFT_DELETE = "UPDATE product SET deleted_at = $2, updated_at = $2, version = version + 1 WHERE id = $1"
 RETIRE_VARIANTS = "UPDATE variant SET live = false WHERE product_id = $1"
 DELETE_PAGE = "DELETE FROM product_page WHERE product_id = $1"
-DELETE_SEARCH = "DELETE FROM search_document WHERE product_id = $1"
 
 
 class ProductRepository:
@@ -134,7 +127,7 @@ class ProductRepository:
     async def free_handle(self, wanted: str) -> str:
         """Return ``wanted``, or with the first number behind it that makes it free."""
         rows = await self._uow.fetch(HANDLES_LIKE, wanted, f"{wanted.replace('_', chr(92) + '_')}-%")
-        taken = {row["handle"] for row in rows}
+        taken = {row["handle"] for row in rows} | RESERVED_HANDLES
         number = 1
         while (handle := wanted if number == 1 else f"{wanted}-{number}") in taken:
             number += 1
@@ -234,8 +227,7 @@ class ProductRepository:
             listings += projection.listing_rows(product, scopes, lowest, shop_currency=self._shop_currency)
         await self._uow.execute(DELETE_LISTINGS, ids)
         await self._uow.execute(INSERT_LISTINGS, _json(listings))
-        texts = [_search_row(product, categories) for product in products]
-        await self._uow.execute(UPSERT_SEARCH, _json(texts))
+        await write_search_rows(self._uow, products, categories, shop_currency=self._shop_currency)
         return documents
 
     async def delete(self, product_id: UUID, *, at: datetime) -> None:
@@ -245,7 +237,7 @@ class ProductRepository:
         await self._uow.execute(DELETE_CATEGORIES, [product_id])
         await self._uow.execute(DELETE_PAGE, product_id)
         await self._uow.execute(DELETE_LISTINGS, [product_id])
-        await self._uow.execute(DELETE_SEARCH, product_id)
+        await delete_search_row(self._uow, product_id)
 
 
 class _Differences:
@@ -364,15 +356,3 @@ def _variant_row(product_id: UUID, variant: Variant) -> dict[str, Any]:
 def _price_rows(variant: Variant) -> list[tuple[UUID, str, int | None, int | None]]:
     currencies = sorted(variant.prices.keys() | variant.compare_at.keys())
     return [(variant.id, each, variant.prices.get(each), variant.compare_at.get(each)) for each in currencies]
-
-
-def _search_row(product: Product, categories: Mapping[UUID, CategoryRef]) -> dict[str, Any]:
-    text = projection.search_text(product, categories)
-    return {
-        "product_id": product.id,
-        "codes": text.codes,
-        "title": text.title,
-        "labels": text.labels,
-        "choices": text.choices,
-        "description": text.description,
-    }

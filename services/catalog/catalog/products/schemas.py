@@ -13,9 +13,9 @@ from catalog.fields import (
     Description,
     Flag,
     Grams,
-    Handle,
     Position,
     Price,
+    ProductHandle,
     Reference,
     ShortText,
     Sku,
@@ -152,7 +152,7 @@ class NewProduct(Body):
     """A whole product."""
 
     title: Title
-    handle: Handle | None = Field(None, description="Its name in URLs; made of the title where it is left out.")
+    handle: ProductHandle | None = Field(None, description="Its name in URLs; made of the title where it is left out.")
     description: Description = Field("", description="HTML, kept as it is given. Shops clean it when they show it.")
     status: Status = "draft"
     vendor: ShortText | None = None

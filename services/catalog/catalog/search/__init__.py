@@ -1,1 +1,1 @@
-"""Search by words and by exact code."""
+"""Search by words and by exact code, with facets, suggestions and mended typos."""

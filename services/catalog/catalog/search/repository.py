@@ -1,90 +1,76 @@
-"""Search in PostgreSQL: an exact SKU or barcode first, then words by where they stand. One statement."""
+"""Search in PostgreSQL: one statement for a search, two more where a typo was mended."""
 
-from datetime import datetime
-from typing import Final, Literal
-from uuid import UUID
+from dataclasses import dataclass
+from typing import Any
 
 import asyncpg
+import orjson
 
-from catalog.products.reading import category_arguments, page_of_cards
-from catalog.text import fold, words_of
+from catalog.products import projection
+from catalog.search.filters import Asked
+from catalog.search.statement import KEYS, ORDERS, build
+from catalog.search.typos import mend
+from catalog.text import words_of
 from common.database import UnitOfWork
-from common.pagination import CursorValue, PageParams, encode_cursor
-
-Sort = Literal["relevance", "price", "newest"]
+from common.pagination import PageParams, encode_cursor
 
 MAX_WORDS = 12  # more only narrow what is narrow already
 
-# $1 words · $2 code · $3 category id · $4 category handle · $5 currency scope · $6, $7 price bounds · $8 limit
-SEARCH = """
-WITH hit AS (
-    SELECT l.product_id, l.sort_time, l.price_rank, l.price_amount,
-        CASE WHEN d.codes @> ARRAY[$2::text] THEN 10000000 ELSE 0 END
-            + (ts_rank(d.document, (SELECT search_query($1::text[]))) * 1000000)::bigint AS score
-    FROM search_document AS d JOIN listing AS l ON l.product_id = d.product_id
-    WHERE (d.document @@ (SELECT search_query($1::text[])) OR d.codes @> ARRAY[$2::text])
-        AND l.category_id =
-            CASE WHEN $4::text IS NULL THEN $3::uuid ELSE (SELECT id FROM category WHERE handle = $4) END
-        AND l.currency = $5 AND l.published AND 'web' = ANY(l.channels)
-        AND ($6::bigint IS NULL OR (l.price_amount >= $6 AND l.price_rank <> '~'))
-        AND ($7::bigint IS NULL OR (l.price_amount <= $7 AND l.price_rank <> '~'))
-), page AS MATERIALIZED (
-    SELECT * FROM hit {after} ORDER BY {order} LIMIT $8
-)
-SELECT page.*, p.card FROM page JOIN product_page AS p USING (product_id) ORDER BY {order}
-"""
-ORDERS: Final[dict[Sort, tuple[str, str, tuple[type, ...]]]] = {
-    "relevance": (
-        "score DESC, product_id DESC",
-        "WHERE (score, product_id) < ($9::bigint, $10::uuid)",
-        (int, UUID),
-    ),
-    "newest": (
-        "sort_time DESC, product_id DESC",
-        "WHERE (sort_time, product_id) < ($9::timestamptz, $10::uuid)",
-        (datetime, UUID),
-    ),
-    "price": (
-        "price_rank, price_amount, product_id",
-        "WHERE (price_rank, price_amount, product_id) > ($9::text, $10::bigint, $11::uuid)",
-        (str, int, UUID),
-    ),
-}
+KNOWN = "SELECT DISTINCT facet FROM search_facet WHERE facet = ANY ($1::bigint[])"
+
+AVAILABLE = (b"false", b'"low"', b"true")
 
 
-async def search_cards(
-    uow: UnitOfWork,
-    q: str,
-    *,
-    category: str | None,
-    currency: str | None,
-    price_min: int | None,
-    price_max: int | None,
-    sort: Sort,
-    page: PageParams,
-    shop_currency: str,
-) -> bytes:
-    """Return a page of what fits ``q`` as ready JSON. Raises InvalidCursor."""
-    named = {
-        "q": q, "category": category, "currency": currency, "price_min": price_min, "price_max": price_max, "sort": sort
-    }  # fmt: skip
-    order, after, types = ORDERS[sort]
-    position = page.position(*types, filters=named)
-    rows = await uow.single(
-        SEARCH.format(order=order, after=after if position else ""),
-        words_of(q, most=MAX_WORDS), fold(q.strip()), *category_arguments(category), currency or "", price_min,
-        price_max, page.fetch, *(position or ()),
-    )  # fmt: skip
-    more = len(rows) > page.limit
-    cursor = encode_cursor(_key(rows[page.limit - 1], sort), filters=named) if more else None
-    return page_of_cards(rows[: page.limit], cursor, currency=currency or shop_currency)
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A page of a search. ``hits``: how many products fit the words, whatever the filters."""
+
+    items: list[bytes]
+    cursor: str | None
+    hits: int
+    corrected: str | None
+    facets: dict[str, Any] | None
+    unknown: list[int]
 
 
-def _key(row: asyncpg.Record, sort: Sort) -> tuple[CursorValue, ...]:
-    match sort:
-        case "relevance":
-            return row["score"], row["product_id"]
-        case "newest":
-            return row["sort_time"], row["product_id"]
-        case "price":
-            return row["price_rank"], row["price_amount"], row["product_id"]
+async def search(uow: UnitOfWork, asked: Asked, page: PageParams, *, facets: bool, shop_currency: str) -> Found:
+    """Find a page of what fits. Where nothing does, typos are mended, if that helps. Raises InvalidCursor."""
+    named = asked.named()
+    position = page.position(*ORDERS[asked.sort][2], filters=named)
+    words = words_of(asked.q, most=MAX_WORDS) if asked.q else []
+    rows = await _run(uow, asked, words, position, page, facets=facets)
+    corrected = None
+    if words and not rows[0]["hits"] and not rows[0]["unknown"]:
+        mended = await mend(uow, words)
+        again = await _run(uow, asked, mended, position, page, facets=facets) if mended else []
+        if mended and again[0]["hits"]:
+            rows, corrected = again, " ".join(mended)
+    cards = [row for row in rows if row["place"] is not None]
+    more = len(cards) > page.limit
+    last = cards[page.limit - 1] if more else None
+    return Found(
+        items=[card_of(row, currency=asked.currency or shop_currency) for row in cards[: page.limit]],
+        cursor=encode_cursor([last[key] for key in KEYS[asked.sort]], filters=named) if last is not None else None,
+        hits=rows[0]["hits"],
+        corrected=corrected,
+        facets=orjson.loads(rows[0]["facets"]) if facets else None,
+        unknown=list(rows[0]["unknown"]),
+    )
+
+
+async def _run(
+    uow: UnitOfWork, asked: Asked, words: list[str], position: tuple[Any, ...] | None, page: PageParams, *, facets: bool
+) -> list[asyncpg.Record]:
+    text, arguments = build(asked, words, after=position, limit=page.fetch, facets=facets)
+    return await uow.single(text, *arguments)
+
+
+async def known_facets(uow: UnitOfWork, facets: list[int]) -> set[int]:
+    """Tell which of these facets some product has."""
+    return {row["facet"] for row in await uow.single(KNOWN, facets)}
+
+
+def card_of(row: asyncpg.Record, *, currency: str) -> bytes:
+    """Complete a stored card by its price and by whether it can be bought."""
+    card = projection.with_price(row["card"], rank=row["price_rank"], amount=row["price_amount"], currency=currency)
+    return b'%b,"available":%b}' % (card[:-1], AVAILABLE[row["stock"]])

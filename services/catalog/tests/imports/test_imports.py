@@ -7,6 +7,7 @@ from uuid import uuid4
 import pytest
 
 from catalog.app import SERVICE
+from catalog.imports.running import BATCH_PRODUCTS
 from catalog.testing import FakeInventory, money, variant_body
 from common.database import Database
 from common.events.contracts.catalog import ImportCompleted
@@ -171,7 +172,7 @@ async def test_rows_of_a_handle_that_are_apart_are_one_product(
 ) -> None:
     """Also over the border of a batch, where the first rows are committed already."""
     handle = name("apart")
-    between = [f"{handle}-{i},Between,,,{handle}-{i},1" for i in range(130)]
+    between = [f"{handle}-{i},Between,,,{handle}-{i},1" for i in range(BATCH_PRODUCTS + 30)]
     ended = await run_import(
         lines(
             f"{handle},Apart,Size,S,{handle}-S,1", f"{between[0]}", f"{handle},,,M,{handle}-M,1", *between[1:],
@@ -181,7 +182,11 @@ async def test_rows_of_a_handle_that_are_apart_are_one_product(
     product = await product_of(staff, handle)
     assert [each["options"] for each in product["variants"]] == [{"Size": "S"}, {"Size": "M"}, {"Size": "L"}]
     assert product["title"] == "Apart"
-    assert (ended["counts"]["products"], ended["counts"]["created"], ended["counts"]["updated"]) == (131, 131, 0)
+    assert (ended["counts"]["products"], ended["counts"]["created"], ended["counts"]["updated"]) == (
+        len(between) + 1,
+        len(between) + 1,
+        0,
+    )
     assert [event.sequence for event in await probe.events(key=product["id"])] == [1, 2]
     assert await run_invariants(database, SERVICE.invariants) == []
 
@@ -296,8 +301,9 @@ async def test_semicolons_and_a_byte_order_mark_are_understood(run_import: RunIm
 @pytest.mark.parametrize(
     ("content", "word"),
     [
-        ("Handle,Title\nmüg,Mug\n".encode("latin-1"), "UTF-8"),
-        ("Handle,Title\nmug,Mug\n".encode("utf-16"), "UTF-16"),
+        (b"PK\x03\x04 a workbook", "spreadsheet"),
+        ("Handle,Title\nmug,Mug\n".encode("utf-16-le"), "UTF-16 without"),
+        (("Handle," + "Extra," * 1_000 + "Title\n").encode(), "1,002 cells; a row may have 1,000"),
         (b"Title,Price\nMug,1\n", "no column Handle"),
         (b"Handle,Title,handle\nmug,Mug,mug\n", "same column"),
         (b'Handle,"Title\nmug,Mug\n', "never closed"),

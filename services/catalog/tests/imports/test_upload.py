@@ -59,7 +59,10 @@ async def test_uploading_needs_the_scope_and_reading_staff(api: Api, upload: Upl
         ({"currency": "euro"}, "/currency"),
         ({"location": "warehouse"}, "/location"),
         ({"location": str(uuid4())}, "/location"),
-        ({"dry_run": "true"}, "/dry_run"),
+        ({"dry_run": "perhaps"}, "/dry_run"),
+        ({"delimiter": ","}, "/delimiter"),
+        ({"encoding": "ebcdic"}, "/encoding"),
+        ({"colour": "blue"}, "/colour"),
         ({"source": "x" * 2000}, "/source"),
     ],
 )

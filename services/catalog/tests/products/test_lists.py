@@ -138,6 +138,9 @@ async def test_hot_reads_send_as_few_statements_as_the_baseline(
         "GET /v1/products?after=": lambda: api.get(f"/v1/products?limit=1&sort=title&after={page['next']}"),
         "GET /v1/products?count=true": lambda: api.get("/v1/products?count=true"),
         "GET /v1/search": lambda: api.get("/v1/search?q=bowl&category=kitchen"),
+        "GET /v1/search?facets=false": lambda: api.get("/v1/search?q=bowl&facets=false&sort=popularity"),
+        "GET /v1/search?q=<typo>": lambda: api.get("/v1/search?q=spoom"),
+        "GET /v1/search/suggestions": lambda: api.get("/v1/search/suggestions?q=al"),
         "GET /v1/categories": lambda: api.get("/v1/categories"),
         "POST /v1/products": lambda: staff.post("/v1/products", json=product_body(categories=["kitchen"])),
     }

@@ -8,6 +8,7 @@ const line = (name, state) => {
   if (state.broker === "away") words.push("broker away");
   if (state.database && state.database !== "migrated") words.push("database " + state.database);
   if (state.projections && state.projections !== "read") words.push(state.projections);
+  if (state.consumers && state.consumers !== "running") words.push("consumers " + state.consumers);
   small.textContent = words.join(", ");
   item.append(dot, name, small);
   return item;

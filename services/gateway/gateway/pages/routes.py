@@ -1,18 +1,14 @@
 """The pages, and the API's document. None of them stands in the document itself."""
 
-from typing import Final
-
 from fastapi import Request, Response
 
 from common.http import Router
 from common.problems import NotFound
 from gateway.dependencies import SettingsOf
-from gateway.pages.documents import OPENAPI, OPENAPI_ETAG, PROBLEMS
+from gateway.pages.documents import OPENAPI, PROBLEMS, REVALIDATE
 from gateway.pages.rendering import Page, render
 
 router = Router(include_in_schema=False)
-
-REVALIDATE: Final = {"Cache-Control": "no-cache"}  # asked for each time, answered with 304 until it changes
 
 
 @router.get("/")
@@ -32,11 +28,7 @@ async def show_reference() -> Response:
 @router.get("/openapi.json")
 async def get_document(request: Request) -> Response:
     """Return the OpenAPI document of the whole suite."""
-    headers = REVALIDATE | {"ETag": OPENAPI_ETAG}
-    known = {tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(",")}
-    if OPENAPI_ETAG in known or "*" in known:
-        return Response(status_code=304, headers=headers)
-    return Response(OPENAPI, media_type="application/json", headers=headers)
+    return OPENAPI.answer(request)
 
 
 @router.get("/problems/{slug}")

@@ -18,7 +18,7 @@ from common.context import RequestContext, child_traceparent
 from common.http import Permit
 from common.problems import BadRequest, DeadlineExceeded, Unavailable
 from common.telemetry import logger
-from gateway.proxy.bodies import Body
+from gateway.proxy.bodies import Body, ClientGone
 from gateway.proxy.problems import RequestTimeout
 from gateway.proxy.table import Route
 from gateway.proxy.upstreams import Outcome, Upstream
@@ -43,6 +43,7 @@ PASSED_ON: Final = frozenset(
         b"if-modified-since",
         b"if-none-match",
         b"if-unmodified-since",
+        b"last-event-id",
         b"prefer",
         b"range",
         b"user-agent",
@@ -95,6 +96,8 @@ class Exchange:
         token: The internal token; None for nobody.
         context: Its ids.
         client_seconds: How long the client waits, if it said so.
+        leaving: Set when this process stops: an answer without end then comes to one.
+        address: Where the request came from; None where the service need not know.
     """
 
     def __init__(
@@ -108,9 +111,14 @@ class Exchange:
         token: str | None,
         context: RequestContext,
         client_seconds: float | None,
+        leaving: asyncio.Event,
+        address: str | None,
     ) -> None:
         self._scope = scope
+        self._receive = receive
         self._answer = answer
+        self._leaving = leaving
+        self._address = address
         self._route = route
         self._upstream = upstream
         self._token = token
@@ -124,10 +132,12 @@ class Exchange:
 
     async def run(self) -> None:
         """Pass the request on and the answer back. Raises a Problem, or ClientGone."""
+        if self._route.limits.endless and self._leaving.is_set():
+            raise Unavailable("The gateway is being restarted.", retry_after=1)
         try:
             async with self._clock:
                 data = await self._data()
-                with self._upstream.place():
+                with self._upstream.place(endless=self._route.limits.endless):
                     response = await self._ask(data)
                     await self._relay(response)
         except TimeoutError as error:
@@ -171,16 +181,22 @@ class Exchange:
             headers["Authorization"] = f"Bearer {self._token}"
         if self._route.limits.streams and self._body.length is not None:
             headers["Content-Length"] = str(self._body.length)
-        headers["Request-Timeout"] = str(self._milliseconds_left())
+        if (left := self._milliseconds_left()) is not None:
+            headers["Request-Timeout"] = str(left)
+        if self._address is not None:
+            headers["X-Forwarded-For"] = self._address
         headers["X-Request-Id"] = self._context.request_id
         headers["X-Correlation-Id"] = self._context.correlation_id
         headers["traceparent"] = child_traceparent(self._context.traceparent)
         return headers
 
-    def _milliseconds_left(self) -> int:
+    def _milliseconds_left(self) -> int | None:
+        """How long the service has; None where its answer may go on for as long as it is read."""
         ends_at = self._clock.when() or 0.0
         left = ends_at - asyncio.get_running_loop().time() - MARGIN_SECONDS
         if self._route.limits.streams:
+            if self._route.method == "GET":
+                return None
             left = self._route.limits.body_limit / (1 << 20)  # a second for each MiB: the idle limit is kept here
         return max(1, int(left * 1000))
 
@@ -233,6 +249,34 @@ class Exchange:
 
     async def _relay(self, response: aiohttp.ClientResponse) -> None:
         """Pass the answer on as it comes. One that breaks off is broken off towards the client too."""
+        if not self._route.limits.endless:
+            await self._pass_on(response)
+            return
+        client, process = asyncio.create_task(self._client_leaves()), asyncio.create_task(self._leaving.wait())
+        passing = asyncio.create_task(self._pass_on(response))
+        try:
+            await asyncio.wait((passing, client, process), return_when=asyncio.FIRST_COMPLETED)
+            if passing.done():
+                passing.result()
+            elif client.done():
+                raise ClientGone
+            elif not self._answer.started:
+                raise Unavailable("The gateway is being restarted.", retry_after=1)
+            else:  # of a message that is cut short here the client drops what it has
+                passing.cancel()
+                await asyncio.wait((passing,))
+                await self._answer({"type": "http.response.body", "body": b"", "more_body": False})
+        finally:
+            for task in (passing, client, process):
+                task.cancel()
+            await asyncio.gather(passing, client, process, return_exceptions=True)
+            response.close()
+
+    async def _client_leaves(self) -> None:
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+
+    async def _pass_on(self, response: aiohttp.ClientResponse) -> None:
         try:
             await self._answer(
                 {

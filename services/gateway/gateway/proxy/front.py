@@ -15,6 +15,7 @@ from common.http.middleware import last_resort
 from common.problems import Forbidden, Problem, Unauthenticated
 from common.service import Runtime
 from common.telemetry import logger, metrics
+from gateway.proxy.addresses import client_address
 from gateway.proxy.bodies import ClientGone
 from gateway.proxy.exchange import Answer, Exchange
 from gateway.proxy.table import GATEWAY, Route, RouteTable
@@ -27,8 +28,8 @@ LOG = logger(__name__)
 EXPOSED: Final = b"ETag, Location, Retry-After, RateLimit, Idempotency-Replayed, X-Request-Id"
 ALLOWED_METHODS: Final = b"GET, POST, PUT, PATCH, DELETE"
 ALLOWED_HEADERS: Final = (
-    b"Accept-Language, Authorization, Cart-Token, Content-Type, Idempotency-Key, If-Match, If-None-Match, Prefer, "
-    b"Request-Timeout, X-Request-Id, traceparent"
+    b"Accept-Language, Authorization, Cart-Token, Content-Type, Idempotency-Key, If-Match, If-None-Match, "
+    b"Last-Event-ID, Prefer, Request-Timeout, X-Request-Id, traceparent"
 )
 PREFLIGHT_SECONDS: Final = b"600"
 HSTS: Final = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")
@@ -58,6 +59,8 @@ class Front:
         self._upstreams = resources.upstreams
         self._tokens = resources.internal_tokens
         self._metrics = runtime.metrics
+        self._leaving = runtime.leaving
+        self._proxies = settings.trusted_proxies
         self._origins = frozenset(origin.encode() for origin in settings.cors_origins)
         self._headers = (*ALWAYS, HSTS) if settings.public_url.startswith("https://") else ALWAYS
 
@@ -116,6 +119,8 @@ class Front:
             token=None if identity is None else self._tokens.token(identity, route.service),
             context=request.context,
             client_seconds=request.seconds,
+            leaving=self._leaving,
+            address=client_address(scope, self._proxies) if route.address else None,
         ).run()
 
     def _inner_scope(self, request: "_Request", route: Route, identity: Identity | None) -> Scope:

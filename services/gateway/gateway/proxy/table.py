@@ -19,12 +19,16 @@ MIB: Final = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class RouteClass:
-    """How long and how large: ``seconds`` is for the whole exchange, or without any progress where ``streams``."""
+    """How long and how large: ``seconds`` is for the whole exchange, or without any progress where ``streams``.
+
+    ``endless`` answers stop only when one of the two leaves.
+    """
 
     name: str
     seconds: float
     body_limit: int = MIB
     streams: bool = False
+    endless: bool = False
 
 
 READ: Final = RouteClass("read", 5.0)
@@ -32,14 +36,15 @@ WRITE: Final = RouteClass("write", 10.0)
 CHECKOUT: Final = RouteClass("checkout", 25.0)
 UPLOAD: Final = RouteClass("upload", 30.0, body_limit=2048 * MIB, streams=True)
 DOWNLOAD: Final = RouteClass("download", 30.0, streams=True)
-STREAM: Final = RouteClass("stream", 60.0, streams=True)  # a stream says something every 15 s, or it is dead
+STREAM: Final = RouteClass("stream", 60.0, streams=True, endless=True)  # it says something every 15 s, or it is dead
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
     """One operation: who answers it, in which class, and whether it lets pass who has no credential at all.
 
-    Where ``identity`` is False no credential is even read: signing in must work with an expired token at hand.
+    Where ``identity`` is False no credential is even read: signing in must work with an expired token at hand. Where
+    ``address`` is True the service is told where the request came from.
     """
 
     method: Method
@@ -48,6 +53,7 @@ class Route:
     limits: RouteClass
     public: bool = False
     identity: bool = True
+    address: bool = False
 
 
 def _get(service: str, path: str, *, public: bool = False) -> Route:
@@ -129,7 +135,7 @@ API: Final[tuple[Route, ...]] = (
     _get(_ORDERS, "/v1/me/addresses/{id}"),
     _write("PUT", _ORDERS, "/v1/me/addresses/{id}"),
     _write("DELETE", _ORDERS, "/v1/me/addresses/{id}"),
-    _write("POST", _METRICS, "/v1/collect", public=True),
+    Route("POST", "/v1/collect", _METRICS, WRITE, public=True, address=True),
     _get(_METRICS, "/v1/collect.js", public=True),
     _get(_METRICS, "/v1/metrics/kpis"),
     _get(_METRICS, "/v1/metrics/products"),
@@ -162,6 +168,8 @@ API: Final[tuple[Route, ...]] = (
     _get(GATEWAY, "/v1/status", public=True),
     _write("POST", GATEWAY, "/v1/test-clock"),
     Route("GET", "/.well-known/jwks.json", GATEWAY, READ, public=True, identity=False),
+    Route("GET", "/asyncapi.json", GATEWAY, READ, public=True, identity=False),
+    Route("GET", "/contracts/events/{type}/{version}.json", GATEWAY, READ, public=True, identity=False),
 )
 """What the OpenAPI document describes."""
 
@@ -171,8 +179,6 @@ PAGES: Final = tuple(
         "/",
         "/docs",
         "/openapi.json",
-        "/asyncapi.json",
-        "/contracts/events/{type}/{file}",
         "/livez",
         "/readyz",
         "/problems/{slug}",

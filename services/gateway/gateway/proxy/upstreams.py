@@ -5,6 +5,7 @@ aiohttp's client, here alone in the suite: a hop through it costs a quarter of w
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ LOG = logger(__name__)
 IN_FLIGHT: Final = (
     192  # of one service: a process of it works on 64 and lets 128 wait; the others' routes have their own
 )
+STREAMS: Final = 1_000  # of one service: they mostly wait; the service itself takes fewer, and says so
 CONNECT_SECONDS: Final = 1.0  # one network: a slow connect is a dead host
 KEEP_ALIVE_SECONDS: Final = 60.0  # the services close after 75: a request must not meet that moment
 LONGEST_HEADER: Final = 16 * 1024
@@ -49,19 +51,20 @@ class Upstream:
         self.budget = RetryBudget()
         self._metrics = counted
         self._breaker = CircuitBreaker(time.monotonic)
-        self._in_flight = 0
+        self._in_flight: Counter[bool] = Counter()
 
     @contextmanager
-    def place(self) -> Iterator[None]:
-        """Hold one of the service's places. Raises Unavailable when all are taken."""
-        if self._in_flight >= IN_FLIGHT:
+    def place(self, *, endless: bool = False) -> Iterator[None]:
+        """Hold one of the service's places; streams have their own. Raises Unavailable when all are taken."""
+        if self._in_flight[endless] >= (STREAMS if endless else IN_FLIGHT):
             self._metrics.count(metrics.HTTP_REFUSED)
-            raise Unavailable(f"Too many requests for {self.name} are under way.", retry_after=1)
-        self._in_flight += 1
+            what = "streams" if endless else "requests"
+            raise Unavailable(f"Too many {what} of {self.name} are under way.", retry_after=1)
+        self._in_flight[endless] += 1
         try:
             yield
         finally:
-            self._in_flight -= 1
+            self._in_flight[endless] -= 1
 
     def admit(self) -> Permit:
         """Give leave for one call. Raises Unavailable while the service is left alone."""

@@ -57,4 +57,5 @@ def _state_of(report: dict[str, str]) -> ServiceState:
         database=report.get("database"),
         broker=report.get("broker"),
         projections=report.get("projections"),
+        consumers=report.get("consumers"),
     )

@@ -13,6 +13,9 @@ class ServiceState(BaseModel):
     database: str | None = Field(None, description="`migrated` when all is well.")
     broker: str | None = Field(None, description="`away` is no reason not to be ready: events wait in the outbox.")
     projections: str | None = Field(None, description="What the service still reads before it is ready.")
+    consumers: str | None = Field(
+        None, description="`halted: …` names groups that stopped because too many events failed; see dead letters."
+    )
 
 
 class SuiteState(BaseModel):

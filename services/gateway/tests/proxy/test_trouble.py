@@ -8,7 +8,18 @@ import pytest
 from aiohttp import web
 
 from common.problems import Unavailable
-from gateway.proxy.table import API, CHECKOUT, READ, UPLOAD, WRITE, Route, RouteClass, RouteTable
+from gateway.proxy.table import (
+    API,
+    CHECKOUT,
+    DOWNLOAD,
+    READ,
+    STREAM,
+    UPLOAD,
+    WRITE,
+    Route,
+    RouteClass,
+    RouteTable,
+)
 from gateway.proxy.upstreams import IN_FLIGHT
 from gateway.resources import Resources
 from gateway.testing import Bearer, Serve, Suite
@@ -69,8 +80,15 @@ async def test_each_class_has_its_time(gate: httpx2.AsyncClient, suite: Suite, b
 
 def test_every_route_is_in_the_class_that_its_work_needs() -> None:
     special = {(route.method, route.path): route.limits for route in API if route.limits not in {READ, WRITE}}
-    assert special == {("POST", "/v1/imports"): UPLOAD, ("POST", "/v1/carts/{id}/checkout"): CHECKOUT}
-    assert {route.limits for route in API if route.method == "GET"} == {READ}
+    assert special == {
+        ("POST", "/v1/imports"): UPLOAD,
+        ("POST", "/v1/orders/import"): UPLOAD,
+        ("POST", "/v1/carts/{id}/checkout"): CHECKOUT,
+        ("GET", "/v1/products/export"): DOWNLOAD,
+        ("GET", "/v1/imports/{id}/rejected"): DOWNLOAD,
+        ("GET", "/v1/events/stream"): STREAM,
+    }
+    assert {route.limits for route in API if route.method == "GET"} == {READ, DOWNLOAD, STREAM}
     assert (UPLOAD.seconds, UPLOAD.body_limit) == (30, 2 << 30)
 
 
@@ -83,18 +101,20 @@ async def test_upload_ends_when_nothing_comes_and_not_before(serve: Serve, suite
             yield b"x"
             await asyncio.sleep(0.1)  # twice the idle time in all: the wait is what is tested
 
-    async def stalling() -> AsyncIterator[bytes]:
-        yield b"x"
-        await asyncio.sleep(3)  # as above
-        yield b"x"
-
     async with (
         serve(RouteTable([Route("POST", "/v1/imports", "catalog", quick, public=True)])) as served,
         httpx2.AsyncClient(base_url=served.url, trust_env=False) as client,
     ):
         assert (await client.post("/v1/imports", content=steadily())).status_code == 200
-        stalled = await client.post("/v1/imports", content=stalling())
-        assert (stalled.status_code, stalled.json()["type"]) == (408, "/problems/request-timeout")
+        url = httpx2.URL(served.url)
+        reader, writer = await asyncio.open_connection(url.host, url.port)
+        writer.write(b"POST /v1/imports HTTP/1.1\r\nHost: shop\r\nContent-Length: 2\r\n\r\nx")  # and no second byte
+        async with asyncio.timeout(10):
+            head = await reader.readuntil(b"\r\n\r\n")
+            body = await reader.read(1 << 16)
+        writer.close()
+        assert head.startswith(b"HTTP/1.1 408 ")
+        assert b"/problems/request-timeout" in body
 
 
 @pytest.mark.parametrize(("method", "asked", "status"), [("GET", 2, 200), ("POST", 1, 503)])

@@ -33,6 +33,7 @@ async def test_status_shows_every_service(gate: httpx2.AsyncClient, suite: Suite
     assert set(state["services"]) == {"gateway", *suite}
     assert state["services"]["orders"] == {
         "status": "ready", "database": "migrated", "broker": "there", "projections": "read",
+        "consumers": "running",
     }  # fmt: skip
 
 

@@ -17,8 +17,11 @@ async def follow_orders(events: Sequence[Event[Any]], uow: UnitOfWork) -> None:
     """Bring stock to where a batch of order events says it is.
 
     One function for all of them, so that a batch takes its locks at once and sorted. What it publishes is caused by the
-    batch's last event.
+    batch's last event. Imported orders are left out: their goods left another system's shelves, long ago.
     """
+    events = [event for event in events if event.data.object.imported_from is None]
+    if not events:
+        return
     orders = orders_in(events)
     with use_context(context_of(events[-1])):
         if any(order.parcels or order.is_cancelled for order in orders.values()):

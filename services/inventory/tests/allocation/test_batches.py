@@ -4,37 +4,20 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
-from datetime import UTC, datetime
-from typing import Any
 from uuid import UUID, uuid4
 
-from common.database import Database, retry_conflicts, uuid7
-from common.events import Event, EventContract
+from common.database import Database, retry_conflicts
+from common.events import EventContract
 from common.invariants import run_invariants
 from common.testing import Api, StatementCount
 from inventory.allocation.handlers import follow_orders
 from inventory.invariants import INVARIANTS
-from inventory.testing import order_cancelled, order_placed, order_shipped
+from inventory.testing import as_event, order_cancelled, order_placed, order_shipped
 
 MakeLocation = Callable[..., Awaitable[UUID]]
 SetStock = Callable[..., Awaitable[None]]
 Figures = Callable[[str], Awaitable[dict[str, int]]]
 Statements = Callable[[], AbstractAsyncContextManager[StatementCount]]
-
-
-def as_event(data: EventContract) -> Event[Any]:
-    return Event(
-        id=uuid7(),
-        type=data.type,
-        source="/services/orders",
-        subject=data.subject,
-        time=datetime.now(UTC),
-        sequence=1,
-        correlation_id="batch",
-        causation_id=None,
-        traceparent=None,
-        data=data,
-    )
 
 
 async def hold(orders: Api, lines: dict[str, int]) -> UUID | None:

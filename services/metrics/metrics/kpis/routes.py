@@ -45,7 +45,7 @@ async def read_kpis(
     currency: Currency = None,
     explain: Annotated[bool, Query(description="Name the facts that each row follows from.")] = False,  # noqa: FBT002 - a query flag
 ) -> Answer[Kpis]:
-    """Read revenue, orders and average order value of a period."""
+    """Read revenue, orders, average order value, returns, visits, conversion and abandoned carts of a period."""
     zone = runtime_of(request).settings.shop_time_zone
     first, last = _period(since, to, uow, zone)
     figures = await service.kpis(

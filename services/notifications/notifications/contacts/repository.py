@@ -32,6 +32,7 @@ SELECT email, name FROM contact
 WHERE kind = 'user' AND NOT deleted AND scopes @> ARRAY[$1] AND role <> ALL ($2::text[]) ORDER BY id
 """
 
+USER = "SELECT email, name FROM contact WHERE kind = 'user' AND id = $1 AND NOT deleted"
 NAME_OF = "SELECT name FROM contact WHERE kind = 'customer' AND id = $1 AND NOT deleted"
 
 
@@ -85,6 +86,11 @@ class ContactRepository:
         """Return the shop's own people who have ``scope``."""
         rows = await self._uow.fetch(STAFF_WITH, scope, list(OUTSIDERS))
         return [Reachable(row["email"], row["name"]) for row in rows]
+
+    async def user(self, user_id: UUID) -> Reachable | None:
+        """Return how a login is reached, if that is known."""
+        row = await self._uow.fetchrow(USER, user_id)
+        return Reachable(row["email"], row["name"]) if row else None
 
     async def name_of_customer(self, customer_id: UUID) -> str | None:
         """Return what the customer is called, if that is known."""

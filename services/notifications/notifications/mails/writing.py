@@ -42,8 +42,13 @@ class About:
 
 
 async def write_to_buyer(uow: UnitOfWork, template: str, event: Event[OrderEvent], **details: object) -> None:
-    """Write to whoever placed the order, at the address that the order names."""
+    """Write to whoever placed the order, at the address that the order names; nothing about an imported one.
+
+    Whoever bought that was told by the system that it was imported from.
+    """
     order = event.data.object
+    if order.imported_from is not None or order.email is None or order.billing_address is None:
+        return
     name = await contacts.customer_name(uow, order.customer_id) or order.billing_address.name
     await write_message(
         uow,

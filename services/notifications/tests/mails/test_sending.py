@@ -11,7 +11,7 @@ import pytest
 from common.database import Database, uuid7
 from common.events import Event
 from common.events.contracts.notifications import MessageFailed, MessageSent
-from common.events.contracts.orders import OrderCancelled, OrderPlaced, OrderShipped
+from common.events.contracts.orders import ImportSource, OrderCancelled, OrderPlaced, OrderShipped
 from common.scheduling import JobRun
 from common.service import Runtime
 from common.testing import EventProbe
@@ -57,6 +57,21 @@ async def test_an_order_brings_its_buyer_a_mail_in_text_and_html(
     (sent,) = await probe.events(key=row["id"])
     assert isinstance(sent.data, MessageSent)
     assert (sent.data.object.recipient, sent.data.object.order_id) == ("ada@example.com", placed.object.id)
+
+
+@pytest.mark.parametrize("contract", [OrderPlaced, OrderShipped, OrderCancelled])
+async def test_nobody_is_written_to_about_imported_history(
+    deliver: Deliver, database: Database, contract: type[OrderPlaced | OrderShipped | OrderCancelled]
+) -> None:
+    """Its buyer was told years ago, and often has no address here at all."""
+    source = ImportSource(source="old-shop", external_id="536365")
+    nameless = {"email": None, "billing_address": None, "shipping_address": None}
+    for details in ({}, nameless):
+        event = order_event(contract, imported_from=source, **details)
+        await deliver(event)
+        async with database.acquire() as connection:
+            written = await connection.fetchval("SELECT count(*) FROM message WHERE order_id = $1", event.object.id)
+        assert written == 0
 
 
 async def test_a_parcel_mail_tells_tracking_content_and_what_is_still_to_come(

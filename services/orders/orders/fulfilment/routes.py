@@ -9,7 +9,7 @@ from orders.dependencies import CanFulfil
 from orders.fulfilment import service
 from orders.fulfilment.problems import NothingLeftToShip, NotOfThisOrder, ScanInFuture, ShipmentNotFound
 from orders.fulfilment.schemas import NewParcel, NewScan, ParcelLineView, ParcelView, Shipments, ShipmentView
-from orders.ordering.problems import IllegalTransition, OrderNotFound
+from orders.ordering.problems import IllegalTransition, OrderIsHistory, OrderNotFound
 
 router = Router(tags=["fulfilment"])
 
@@ -19,7 +19,7 @@ router = Router(tags=["fulfilment"])
     status_code=201,
     responses=problems(
         IdempotencyKeyMissing, OrderNotFound, NothingLeftToShip, IllegalTransition, RequestInProgress, KeyReused,
-        NotOfThisOrder,
+        NotOfThisOrder, OrderIsHistory,
     ),
 )  # fmt: skip
 async def create_fulfilment(order_id: UUID, body: NewParcel, caller: CanFulfil, uow: KeyedUow) -> Answer[ParcelView]:

@@ -22,11 +22,12 @@ CLOCKS_DIFFER_BY = timedelta(minutes=5)  # a carrier's clock that is a little fa
 async def ship_parcel(uow: UnitOfWork, order_id: UUID, command: NewParcel) -> tuple[Shipment, list[ShippedLine]]:
     """Record that a parcel left and announce it; its capture is a job queued in the same transaction.
 
-    Returns the parcel and what is still to come. Raises OrderNotFound, NotOfThisOrder, NothingLeftToShip and
-    IllegalTransition.
+    Returns the parcel and what is still to come. Raises OrderNotFound, OrderIsHistory, NotOfThisOrder,
+    NothingLeftToShip and IllegalTransition.
     """
     orders, shipments = OrderRepository(uow), ShipmentRepository(uow)
     order = await orders.lock(order_id)
+    order.refuse_history()
     units = units_of(order, command)
     amount = capture_for(
         order.lines,

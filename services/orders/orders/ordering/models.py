@@ -3,15 +3,16 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Final
 from uuid import UUID
 
 import asyncpg
 import orjson
 
-from common.events.contracts.orders import Address, OrderLineSnapshot, OrderSnapshot, ShippingOption
+from common.events.contracts.orders import Address, ImportSource, OrderLineSnapshot, OrderSnapshot, ShippingOption
 from common.money import Money
-from orders.ordering.problems import AlreadyShipped, IllegalTransition
+from orders.ordering.problems import AlreadyShipped, IllegalTransition, OrderIsHistory
 
 TRANSITIONS: Final[Mapping[str, Mapping[str, frozenset[str]]]] = {
     "status": {
@@ -43,8 +44,8 @@ class OrderLine:
 
     id: UUID
     sku: str
-    product_id: UUID
-    variant_id: UUID
+    product_id: UUID | None
+    variant_id: UUID | None
     title: str
     quantity: int
     unit_price: int
@@ -61,20 +62,24 @@ class OrderLine:
 
 @dataclass(slots=True, kw_only=True)
 class Order:
-    """An order, whole; amounts in minor units of ``currency``."""
+    """An order, whole; amounts in minor units of ``currency``.
+
+    One with a ``source`` was imported from another system's history: it has no cart, no addresses and no payment of
+    ours, stands at its end on every axis, and never moves again.
+    """
 
     id: UUID
     number: str
-    cart_token_hash: str
+    cart_token_hash: str | None
     channel: str
     status: str
     payment_status: str
     fulfilment_status: str
     customer_id: UUID | None
-    email: str
-    shipping_address: dict[str, Any]
-    billing_address: dict[str, Any]
-    shipping_option: dict[str, Any]
+    email: str | None
+    shipping_address: dict[str, Any] | None
+    billing_address: dict[str, Any] | None
+    shipping_option: dict[str, Any] | None
     lines: list[OrderLine]
     currency: str
     prices_include_tax: bool
@@ -89,6 +94,10 @@ class Order:
     cancelled_at: datetime | None = None
     cancellation_reason: str | None = None
     version: int = 1
+    kind: str = "sale"
+    source: str | None = None
+    external_id: str | None = None
+    country: str | None = None
     changed: list[str] = field(default_factory=list)
 
     @classmethod
@@ -96,11 +105,11 @@ class Order:
         """Read a row of ``repository.SHOWN``."""
         values = dict(row)
         lines = [
-            OrderLine(**(line | {name: UUID(line[name]) for name in ("id", "product_id", "variant_id")}))
-            for line in orjson.loads(values.pop("lines"))
+            OrderLine(**(line | {name: _uuid(line[name]) for name in ("id", "product_id", "variant_id")}))
+            for line in orjson.loads(values.pop("lines") or "[]")
         ]
         documents = ("shipping_address", "billing_address", "shipping_option")
-        return cls(lines=lines, **(values | {name: orjson.loads(values[name]) for name in documents}))
+        return cls(lines=lines, **(values | {name: orjson.loads(values[name] or "null") for name in documents}))
 
     # -- transitions --------------------------------------------------------------------------------------------------
 
@@ -113,12 +122,18 @@ class Order:
             setattr(self, axis, wanted)
             self._changed(f"/{axis}")
 
+    def refuse_history(self) -> None:
+        """Raise OrderIsHistory where the order was imported."""
+        if self.source is not None:
+            raise OrderIsHistory(self.number)
+
     def _changed(self, pointer: str) -> None:
         if pointer not in self.changed:
             self.changed.append(pointer)
 
     def cancel(self, reason: str | None, *, at: datetime) -> None:
-        """Call it off. Raises AlreadyShipped and IllegalTransition."""
+        """Call it off. Raises OrderIsHistory, AlreadyShipped and IllegalTransition."""
+        self.refuse_history()
         if self.fulfilment_status != "none":
             raise AlreadyShipped(self.number)
         self.move("status", "cancelled")
@@ -164,7 +179,7 @@ class Order:
 
     def money(self, amount: int) -> Money:
         """Give an amount the order's currency."""
-        return Money(amount=amount, currency=self.currency)
+        return _money(amount, self.currency)
 
     def snapshot(self) -> OrderSnapshot:
         """Show the order as it stands, as its events do."""
@@ -176,20 +191,23 @@ class Order:
         return {
             "id": self.id,
             "number": self.number,
+            "kind": self.kind,
+            "imported_from": self._imported_from(),
             "channel": self.channel,
             "status": self.status,
             "payment_status": self.payment_status,
             "fulfilment_status": self.fulfilment_status,
             "customer_id": self.customer_id,
             "email": self.email,
-            "shipping_address": Address(**self.shipping_address),
-            "billing_address": Address(**self.billing_address),
+            "country": self.country or (self.shipping_address and self.shipping_address["country"]),
+            "shipping_address": self.shipping_address and Address(**self.shipping_address),
+            "billing_address": self.billing_address and Address(**self.billing_address),
             "lines": [self._line_snapshot(line) for line in self.lines],
             "currency": self.currency,
             "prices_include_tax": self.prices_include_tax,
             "subtotal": money(self.subtotal),
             "shipping": money(self.shipping),
-            "shipping_option": ShippingOption(**self.shipping_option),
+            "shipping_option": self.shipping_option and ShippingOption(**self.shipping_option),
             "tax": money(self.tax),
             "total": money(self.total),
             "captured": money(self.captured),
@@ -199,6 +217,11 @@ class Order:
             "cancelled_at": self.cancelled_at,
             "cancellation_reason": self.cancellation_reason,
         }
+
+    def _imported_from(self) -> ImportSource | None:
+        if self.source is None or self.external_id is None:
+            return None
+        return ImportSource(source=self.source, external_id=self.external_id)
 
     def _line_snapshot(self, line: OrderLine) -> OrderLineSnapshot:
         return OrderLineSnapshot(
@@ -214,3 +237,13 @@ class Order:
             total=self.money(line.total),
             shipped_quantity=line.shipped_quantity,
         )
+
+
+def _uuid(value: str | None) -> UUID | None:
+    return None if value is None else UUID(value)
+
+
+@lru_cache(maxsize=4096)
+def _money(amount: int, currency: str) -> Money:
+    """Make an amount once: a batch of orders has the same prices, and the same zeros, over and over."""
+    return Money(amount=amount, currency=currency)

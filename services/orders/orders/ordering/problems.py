@@ -35,3 +35,15 @@ class AlreadyShipped(Conflict):
 
     def __init__(self, number: str) -> None:
         super().__init__(f"A part of order {number} has left, so it cannot be cancelled; a return is the way.")
+
+
+class OrderIsHistory(Conflict):
+    """The order was imported from another system, where it came to its end; here it is only counted and shown."""
+
+    slug, title = "order-is-history", "An imported order cannot be changed"
+
+    def __init__(self, number: str) -> None:
+        super().__init__(
+            f"Order {number} was imported: it is neither shipped nor cancelled here. What has to happen to it happens "
+            "in the system that it came from; what came back there is imported as a return."
+        )

@@ -17,6 +17,7 @@ SHOWN: Final = """
 o.id, o.number, o.cart_token_hash, o.channel, o.status, o.payment_status, o.fulfilment_status, o.customer_id, o.email,
 o.shipping_address, o.billing_address, o.shipping_option, o.currency, o.prices_include_tax, o.subtotal, o.shipping,
 o.shipping_tax, o.tax, o.total, o.captured, o.session_id, o.placed_at, o.cancelled_at, o.cancellation_reason, o.version,
+o.kind, o.source, o.external_id, o.country,
 (SELECT jsonb_agg(jsonb_build_object(
         'id', l.id, 'sku', l.sku, 'product_id', l.product_id, 'variant_id', l.variant_id, 'title', l.title,
         'quantity', l.quantity, 'unit_price', l.unit_price, 'basis_points', l.basis_points, 'tax', l.tax,
@@ -49,6 +50,10 @@ FILTERS: Final = {
     "email": "lower(o.email) = lower({})",
     "number": "o.number = {}",
     "channel": "o.channel = {}",
+    "kind": "o.kind = {}",
+    "source": "o.source = {}",
+    "external_id": "o.external_id = {}",
+    "customer_reference": "o.customer_reference = {}",
     "placed_from": "o.placed_at >= {}",
     "placed_to": "o.placed_at < {}",
 }

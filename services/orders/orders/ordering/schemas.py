@@ -37,9 +37,9 @@ class OrderView(OrderSnapshot):
         return cls(
             **order.document()
             | {
-                "email": WITHHELD,
-                "shipping_address": _without_name(order.shipping_address),
-                "billing_address": _without_name(order.billing_address),
+                "email": order.email and WITHHELD,
+                "shipping_address": order.shipping_address and _without_name(order.shipping_address),
+                "billing_address": order.billing_address and _without_name(order.billing_address),
             }
         )
 
@@ -80,6 +80,10 @@ class OrderFilters:
     email: Annotated[Word | None, Query(description="Compared without regard to case.")] = None
     number: Word | None = None
     channel: Word | None = None
+    kind: Literal["sale", "return"] | None = None
+    source: Annotated[Word | None, Query(description="The system that orders were imported from.")] = None
+    external_id: Annotated[Word | None, Query(description="The order's id in that system.")] = None
+    customer_reference: Annotated[Word | None, Query(description="The buyer's number in that system.")] = None
     placed_from: Annotated[Moment | None, Query(description="Included.")] = None
     placed_to: Annotated[Moment | None, Query(description="Not included.")] = None
 

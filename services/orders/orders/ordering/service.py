@@ -41,7 +41,7 @@ def _position(order: Order) -> tuple[datetime, UUID]:
 async def cancel_order(uow: UnitOfWork, order_id: UUID, reason: str | None, *, by: Caller) -> Order:
     """Call an order off while nothing of it has left; the payment's void is a job of the same transaction.
 
-    Raises OrderNotFound, AlreadyShipped and IllegalTransition.
+    Raises OrderNotFound, OrderIsHistory, AlreadyShipped and IllegalTransition.
     """
     orders = OrderRepository(uow)
     order = await orders.lock(order_id)

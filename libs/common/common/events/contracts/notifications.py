@@ -98,9 +98,7 @@ class WebhookDisabled(WebhookEvent):
 
     type: ClassVar[str] = "webhook.disabled"
 
-    model_config = example(
-        object=_examples.DISABLED_WEBHOOK, changed=["/status", "/disabled_reason", "/disabled_at"]
-    )
+    model_config = example(object=_examples.DISABLED_WEBHOOK, changed=["/status", "/disabled_reason", "/disabled_at"])
 
 
 CONTRACTS: tuple[type[EventContract], ...] = (MessageSent, MessageFailed, WebhookExhausted, WebhookDisabled)

@@ -61,7 +61,9 @@ class OrderSnapshot(Snapshot):
     kind: Annotated[
         str,
         known_values(
-            "sale", "return", description="`return`: goods that came back, in imported history; amounts were given back."
+            "sale",
+            "return",
+            description="`return`: goods that came back, in imported history; amounts were given back.",
         ),
     ] = "sale"
     imported_from: ImportSource | None = Field(

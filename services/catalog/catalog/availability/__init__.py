@@ -1,0 +1,1 @@
+"""Whether products can be bought, as inventory's stock says."""

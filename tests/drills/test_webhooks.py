@@ -1,0 +1,119 @@
+"""Whatever is killed, every partner gets every event, in the order of its subject."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+from uuid import uuid4
+
+import httpx2
+from standardwebhooks import Webhook as Verifier
+
+from common.testing import Platform
+from common.testing.receiver import Call, Receiver
+from common.testing.suite import until
+from tests.support.shop import Shop
+
+ENDPOINTS = 20
+SUBJECTS, ROUNDS = 50, 20  # a thousand events
+AHEAD = 2  # rounds that may be under way: what is killed has something in hand
+PATIENCE_SECONDS = 60.0
+VERIFIED_EACH = 101  # of the calls every so many is verified: it costs more than all else here
+EVENTS = """
+SELECT key::text AS subject, headers ->> 'ce_id' AS id, sequence FROM outbox
+WHERE topic = 'inventory.stock.v1' AND key = ANY (
+    SELECT l.id FROM stock_level AS l WHERE l.sku = ANY ($1::text[])
+)
+ORDER BY key, sequence
+"""
+
+
+@asynccontextmanager
+async def partners(shop: Shop) -> AsyncIterator[tuple[Receiver, dict[str, str]]]:
+    """Twenty endpoints of a receiver, each with its secret by path; they are deleted at the end."""
+    admin = shop.staff["admin"]
+    async with Receiver() as receiver:
+        made = [
+            await admin.post("/v1/webhooks", {"url": receiver.url(f"/{number}"), "types": ["stock.changed"]})
+            for number in range(ENDPOINTS)
+        ]
+        yield receiver, {f"/{number}": webhook["secret"] for number, webhook in enumerate(made)}
+        for webhook in made:
+            path = f"/v1/webhooks/{webhook['id']}"
+            etag = (await admin.call("GET", path)).headers["etag"]
+            await admin.call("DELETE", path, expect=204, headers={"If-Match": etag})
+
+
+async def count(shop: Shop, skus: list[str], *, units: int) -> None:
+    """Count all SKUs at once, as an import does, until it is answered: an event each."""
+    lines = [{"key": str(uuid4()), "sku": sku, "count": units} for sku in skus]
+    body = {"location_id": shop.location, "reason": "drill", "reference": "drill", "lines": lines}
+    url = f"{shop.suite.url('inventory')}/internal/stock-counts"
+    headers = {"Authorization": f"Bearer {shop.suite.service_token('catalog', 'inventory')}"}
+
+    async def counted() -> bool:
+        try:
+            answer = await shop.client.post(url, json=body, headers=headers)
+        except httpx2.TransportError:
+            return False
+        return answer.status_code == httpx2.codes.OK
+
+    await until(counted, timeout=PATIENCE_SECONDS)
+
+
+def firsts(calls: list[Call]) -> list[dict[str, Any]]:
+    """What a partner keeps: of each id the first."""
+    seen: dict[str, dict[str, Any]] = {}
+    for call in calls:
+        seen.setdefault(call.headers["webhook-id"], call.json())
+    return list(seen.values())
+
+
+async def test_every_partner_has_every_event_in_order_whatever_is_killed(
+    frail_shop: Shop, own_platform: Platform
+) -> None:
+    """A thousand events for twenty endpoints; notifications, Kafka and PostgreSQL go down once each in between."""
+    suite = frail_shop.suite
+    skus = [f"DRILL-{uuid4().hex[:8]}" for _ in range(SUBJECTS)]
+    accidents: dict[int, Callable[[], Awaitable[object]]] = {
+        5: lambda: _notifications_killed(frail_shop),
+        10: lambda: asyncio.to_thread(own_platform.restart_kafka),
+        15: lambda: asyncio.to_thread(own_platform.restart_postgres),
+    }
+    async with partners(frail_shop) as (receiver, secrets):
+        for number in range(1, ROUNDS + 1):
+            under_way = (number - 1 - AHEAD) * SUBJECTS * ENDPOINTS
+            await receiver.until(lambda most=under_way: len(receiver.calls) >= most, timeout=PATIENCE_SECONDS)  # type: ignore[misc] # bound at once
+            await count(frail_shop, skus, units=number)
+            print(number, len(receiver.calls), round(__import__('time').monotonic(),1))
+            if number in accidents:
+                await accidents[number]()
+        expected = [dict(row) for row in await suite.rows("inventory", EVENTS, skus)]
+        assert len(expected) == SUBJECTS * ROUNDS
+
+        def complete() -> bool:
+            return all(
+                len({call.headers["webhook-id"] for call in receiver.to(path)}) >= len(expected) for path in secrets
+            )
+
+        async def everything() -> bool:
+            return len(receiver.calls) >= len(expected) * ENDPOINTS and complete()
+
+        await until(everything, timeout=PATIENCE_SECONDS)
+        print('done', len(receiver.calls), round(__import__('time').monotonic(),1))
+        for path, secret in secrets.items():
+            calls = receiver.to(path)
+            got = firsts(calls)
+            by_subject = sorted(got, key=lambda event: str(event["subject"]))  # stable: each subject's as they came
+            assert [
+                {"subject": event["subject"], "id": event["id"], "sequence": int(event["sequence"])}
+                for event in by_subject
+            ] == expected, path
+            for call in calls[::VERIFIED_EACH]:
+                Verifier(secret).verify(call.body, dict(call.headers))
+        assert await frail_shop.complaints() == []
+
+
+async def _notifications_killed(shop: Shop) -> None:
+    shop.suite.kill("notifications")
+    await shop.suite.start("notifications")
