@@ -30,7 +30,7 @@ install:  ## Make .venv from the lock, or refresh it.
 run: install  ## Run the whole suite here, with PostgreSQL and Kafka; the demo shop is loaded the first time.
 	@exec $(VENV)/python -m quartermaster_local run --port $(PORT) --data-dir "$(DATA_DIR)"
 
-demo: install  ## Play an order from import to figures against a running suite (GATEWAY=url).
+demo: install  ## Play the shop and a partner against a running suite (GATEWAY=url).
 	@$(VENV)/python -m quartermaster_demo $(if $(GATEWAY),--gateway $(GATEWAY))
 	@$(if $(GATEWAY),,$(MAKE) --no-print-directory verify)
 

@@ -28,6 +28,7 @@ from common.telemetry import configure_logs
 from common.testing import Keyring, Platform
 from common.testing.plugin import settings_from
 from common.testing.receiver import Call, Receiver, Reply
+from common.testing.suite import until
 from notifications.app import SERVICE
 from notifications.feed.repository import EventLog
 from notifications.testing import logged
@@ -129,14 +130,21 @@ async def log_backlog(database: Database, count: int) -> None:
             await EventLog(uow).append(events)
 
 
+async def until_taken(client: httpx2.AsyncClient, count: int) -> None:
+    """Ask the receivers until they have taken so many."""
+
+    async def enough() -> bool:
+        return int((await client.get("/count")).text) >= count
+
+    await until(enough, timeout=PATIENCE_SECONDS)
+
+
 async def drain(runtime: Runtime, client: httpx2.AsyncClient, count: int, name: str) -> None:
     """Let the backlog go out."""
     await client.get("/clear")
     started, cpu = time.perf_counter(), time.process_time()
     async with runtime.background(("jobs",)):
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            while int((await client.get("/count")).text) < count:
-                await asyncio.sleep(0.05)
+        await until_taken(client, count)
         took, busy = time.perf_counter() - started, time.process_time() - cpu
     runtime.stopping = False
     print(f"{name}: {count / took:,.0f} deliveries/s ({count:,} in {took:.1f} s, {busy / count * 1e6:.0f} µs CPU each)")
@@ -144,7 +152,7 @@ async def drain(runtime: Runtime, client: httpx2.AsyncClient, count: int, name: 
 
 async def publish_one(database: Database) -> UUID:
     """Announce a message that was sent, as the mails do."""
-    example = MessageSent.model_validate(MessageSent.model_config["json_schema_extra"]["examples"][0])  # type: ignore[index, call-overload] # every contract has one
+    example = MessageSent.model_validate(MessageSent.model_config["json_schema_extra"]["examples"][0])  # type: ignore[index] # every contract has one
     message_id = uuid7()
     async with database.uow() as uow:
         await uow.execute(ADD_MESSAGE, message_id, uow.now)
@@ -156,9 +164,7 @@ async def measure_latency(runtime: Runtime, client: httpx2.AsyncClient, *, endpo
     """From the publisher's commit to the receivers that answer, one endpoint of them hanging."""
     async with runtime.background(("relay", "consumers", "jobs")):
         await publish_one(runtime.database)
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            while int((await client.get("/count")).text) < endpoints - 1:  # the consumer has joined
-                await asyncio.sleep(0.05)
+        await until_taken(client, endpoints - 1)  # the consumer has joined
         await client.get("/clear")
         committed: dict[str, float] = {}
         end = time.perf_counter() + seconds
@@ -166,9 +172,7 @@ async def measure_latency(runtime: Runtime, client: httpx2.AsyncClient, *, endpo
             subject = await publish_one(runtime.database)
             committed[str(subject)] = time.perf_counter()
             await asyncio.sleep(PACE_SECONDS)
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            while int((await client.get("/count")).text) < len(committed) * (endpoints - 1):
-                await asyncio.sleep(0.05)
+        await until_taken(client, len(committed) * (endpoints - 1))
         seen = orjson.loads((await client.get("/seen")).content)
     took = [at - committed[subject] for _, subject, at in seen if subject in committed]
     cuts = statistics.quantiles(took, n=100)

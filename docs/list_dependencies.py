@@ -26,6 +26,7 @@ REASONS: dict[str, tuple[str, str]] = {
     "httptools": ("uvicorn's HTTP parser", "in C; the pure one is several times slower"),
     "python-multipart": ("reading uploads as they come", "incremental: an import's memory stays flat"),
     "httpx2": ("calls between services, tests, tools", "httpx's maintained line; Starlette's test client stands on it"),
+    "httpcore2": ("webhooks: HTTP over a connection that we opened ourselves", "takes a stream; httpx2 stands on it"),
     "aiohttp": ("the gateway's own hop to a service", "a hop costs a quarter of what httpx2's does"),
     "pydantic": ("bodies, contracts", "validation in Rust, and JSON Schema from the same class"),
     "pydantic-settings": ("settings from the environment", "typed, and an error names the variable"),

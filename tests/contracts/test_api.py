@@ -16,6 +16,7 @@ ROW = re.compile(r"^\| (GET|POST|PUT|PATCH|DELETE) \| `([^`]+)` \| (\w+) \| ([^|
 NOWHERE = {"/problems/not-found", "/problems/method-not-allowed"}
 WITH_BODY = {"POST", "PUT", "PATCH"}
 SOMEBODY = "0199f000-0000-7000-8000-000000000000"
+ENDS = {"/v1/events/stream": "?after=nowhere"}  # asked for well it has no end
 
 
 def documented() -> list[tuple[str, str, str]]:
@@ -60,8 +61,9 @@ async def test_every_documented_route_is_routed(shop: Shop) -> None:
     wrong = []
     for method, path, _ in documented():
         body: dict[str, Any] = {"json": {}} if method in WITH_BODY else {}
-        answer = await shop.staff["admin"].ask(method, re.sub(r"\{[^}]*\}", SOMEBODY, path), **body)
-        kind = answer.json().get("type") if answer.content else None
+        at = re.sub(r"\{[^}]*\}", SOMEBODY, path) + ENDS.get(path, "")
+        answer = await shop.staff["admin"].ask(method, at, **body)
+        kind = answer.json().get("type") if "json" in answer.headers.get("content-type", "") else None
         if kind in NOWHERE or answer.status_code >= 500 or (kind is not None and not kind.startswith("/problems/")):
             wrong.append((method, path, answer.status_code, answer.text))
     assert wrong == []

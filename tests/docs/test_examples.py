@@ -125,7 +125,9 @@ class Reader:
     def compare(self, shown: Any, answered: Any) -> None:  # noqa: ANN401 - JSON documents
         """Hold the answer against the page, and remember which id of the page is which of ours."""
         assert differences(shown, answered) == []
-        self._own |= {shown[name]: answered[name] for name in ("id", "token", "access_token", "secret") if name in shown}
+        self._own |= {
+            shown[name]: answered[name] for name in ("id", "token", "access_token", "secret") if name in shown
+        }
 
 
 async def test_the_readme_s_five_calls_make_an_order(filled: Shop) -> None:
@@ -172,6 +174,24 @@ async def test_the_file_of_the_import_page_is_imported_as_shown(filled: Shop) ->
     assert differences(done, found) == []
     rejected = await filled.staff["admin"].call("GET", f"/v1/imports/{found['id']}/rejected", 200)
     assert rejected.content.decode("utf-8-sig").splitlines() == mendable.splitlines()
+
+
+async def test_the_calls_of_the_search_page_find_something(filled: Shop) -> None:
+    reader = Reader(filled.client)
+    blocks = blocks_of(read("docs/how-to/search.md"))
+    answers = [
+        await reader.type_in(each.content) for each in blocks if each.language == "bash" and "$" not in each.content
+    ]
+    assert len(answers) == 2
+    for answer in answers:
+        assert answer is not None
+        assert answer.json()["items"], answer.text
+    (shown,) = (orjson.loads(each.content) for each in blocks if each.language == "json")
+    answered = answers[0].json() if answers[0] else {}
+    assert shown.keys() == answered.keys()
+    kinds = {facet["kind"]: facet for facet in answered["facets"]}
+    for facet in shown["facets"]:
+        assert facet.keys() <= kinds[facet["kind"]].keys() | {"currency"}
 
 
 def test_a_dead_letter_has_the_members_that_its_page_shows() -> None:

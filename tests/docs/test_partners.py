@@ -5,6 +5,7 @@ import os
 import re
 import runpy
 import sys
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,6 @@ import httpx2
 import orjson
 import pytest
 
-from common.testing.suite import until
 from notifications.webhooks import rules
 from notifications.webhooks.signing import Secret, headers_for
 from quartermaster_local.processes import free_port
@@ -24,6 +24,9 @@ from tests.support.shop import Shop
 
 README_SECTION = "A partner subscribes, in ten lines"
 PORT = "8080"
+OWN_ID = "01a2"  # as ids of the page begin
+
+Receive = Callable[[dict[str, str], bytes], int]
 
 
 async def test_the_readme_s_ten_lines_subscribe_a_partner(shop: Shop) -> None:
@@ -38,11 +41,9 @@ async def test_the_readme_s_ten_lines_subscribe_a_partner(shop: Shop) -> None:
     (password,) = re.findall(r"password=([\w-]+)'", text)
     reader.learn(password, shop.logins["partner"]["password"])
     reader.learn(f":{PORT}/", f":{port}/")
-    answers = [await _type_in(reader, line) for line in typed[:5]]
-    bodies = [answer.json() for answer in answers if answer is not None and answer.is_success]
-    for block, body in zip([each for each in blocks if each.language == "json"], bodies, strict=True):
-        reader.compare(orjson.loads(block.content.replace(f":{PORT}/", f":{port}/")), body)
-    partner = {"Authorization": f"Bearer {bodies[0]['access_token']}"}
+    shown = [block.content.replace(f":{PORT}/", f":{port}/") for block in blocks if block.language == "json"]
+    token = await _answered(reader, typed[:2], shown[0])
+    webhook = await _answered(reader, typed[2:5], shown[1])
     try:
         said = await _receive(reader, *typed[5:8], port=port)
         tested, logged = (block.content for block in blocks if block.language == "text")
@@ -50,17 +51,23 @@ async def test_the_readme_s_ten_lines_subscribe_a_partner(shop: Shop) -> None:
         feed = await shop.client.send(reader.request_of(typed[8]))
         streamed = await _first_message(shop.client, reader.request_of(typed[9]))
     finally:
-        await shop.client.delete(f"/v1/webhooks/{bodies[1]['id']}", headers=partner | {"If-Match": '"1"'})
-    (page, _, position, data) = logged.splitlines()
-    known = data.index("01a2")  # from where on the shop has its own ids
-    assert feed.text.startswith(page[: page.index("01a2")])
+        headers = {"Authorization": f"Bearer {token['access_token']}", "If-Match": '"1"'}
+        await shop.client.delete(f"/v1/webhooks/{webhook['id']}", headers=headers)
+    page, _, position, data = logged.splitlines()
+    assert feed.text.startswith(page.partition(OWN_ID)[0])
     assert re.fullmatch(r"id: \d+", position)
-    assert streamed.startswith(data[:known])
+    assert streamed.startswith(data.partition(OWN_ID)[0])
     assert orjson.loads(streamed.removeprefix("data: ")) == feed.json()["items"][0]
 
 
-async def _type_in(reader: Reader, line: str) -> httpx2.Response | None:
-    return await reader.type_in(line)
+async def _answered(reader: Reader, lines: list[str], shown: str) -> dict[str, Any]:
+    """Type lines in, the last of them a call, and hold its answer against the one shown."""
+    answers = [await reader.type_in(line) for line in lines]
+    assert answers[-1] is not None
+    assert answers[-1].is_success, answers[-1].text
+    body: dict[str, Any] = answers[-1].json()
+    reader.compare(orjson.loads(shown), body)
+    return body
 
 
 async def _receive(reader: Reader, export: str, receive: str, send: str, *, port: str) -> str:
@@ -105,13 +112,14 @@ async def _first_message(client: httpx2.AsyncClient, request: httpx2.Request) ->
 
 
 @pytest.fixture
-def receive(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, secret: Secret) -> Any:  # noqa: ANN401 - the page's function
+def receive(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, secret: Secret) -> Receive:
     """The receiver that the page on partners shows."""
     monkeypatch.setenv("WEBHOOK_SECRET", secret.text)
     (code,) = (block.content for block in blocks_of(read("docs/for-partners.md")) if block.language == "python")
     file = tmp_path / "receiver.py"
     file.write_text(code)
-    return runpy.run_path(str(file))["receive"]
+    function: Receive = runpy.run_path(str(file))["receive"]
+    return function
 
 
 @pytest.fixture
@@ -121,7 +129,7 @@ def secret() -> Secret:
 
 
 def test_the_receiver_on_the_page_takes_what_the_shop_signs_and_acts_once(
-    receive: Any, secret: Secret, capsys: pytest.CaptureFixture[str]
+    receive: Receive, secret: Secret, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (body,) = (block.content for block in blocks_of(read("docs/for-partners.md")) if block.language == "json")
     keys = [Secret.new(), secret]  # while a secret is replaced
@@ -132,7 +140,9 @@ def test_the_receiver_on_the_page_takes_what_the_shop_signs_and_acts_once(
     assert capsys.readouterr().out.split() == ["order.placed", "01a20e96-4e44-74c7-bc8a-5c20136528bd", "1"]
 
 
-def test_the_receiver_on_the_page_refuses_what_others_sign(receive: Any, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_receiver_on_the_page_refuses_what_others_sign(
+    receive: Receive, capsys: pytest.CaptureFixture[str]
+) -> None:
     body = b'{"id": "a"}'
     headers = headers_for(uuid4(), body, keys=[Secret.new()], at=datetime.now(UTC))
     assert receive(headers, body) == 401

@@ -4,7 +4,7 @@ import asyncio
 from typing import Any
 
 from common.testing.suite import until
-from tests.support.broker import Record, place_of, published, send
+from tests.support.broker import Record, place_of, published, send, unsay
 from tests.support.shop import Shop, minutes
 
 FOLLOWERS = ("inventory", "metrics", "notifications")
@@ -118,9 +118,11 @@ async def test_a_late_snapshot_does_not_bring_an_old_price_back(shop: Shop) -> N
     await until(raised)
     created = (await published(shop.suite, "catalog", key=product["id"], kind="product.created"))[0]
 
-    await send(shop.suite, [created.as_another()])
+    late = created.as_another()
+    await send(shop.suite, [late])
 
     assert await price() == 2700
+    await unsay(shop.suite, [late])
 
 
 async def test_a_login_s_events_out_of_order_leave_the_last_name(shop: Shop) -> None:
@@ -141,6 +143,7 @@ async def test_a_login_s_events_out_of_order_leave_the_last_name(shop: Shop) -> 
     assert (customer["name"], customer["version"]) == ("Third Name", 2)
     (update,) = await published(shop.suite, "orders", key=me["id"], kind="customer.updated")
     await place_of(shop.suite, update.topic, update.headers["ce_id"])
+    await unsay(shop.suite, [third, second])
 
 
 async def test_a_confirmed_hold_outlives_its_time_while_nobody_listens(shop: Shop) -> None:

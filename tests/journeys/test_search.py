@@ -15,8 +15,8 @@ async def test_search_follows_stock_and_sales(shop: Shop) -> None:
         await shop.add_product(sku)  # its title is made of the SKU
         await shop.count(sku, 5)
 
-    async def found(**parameters: str) -> list[tuple[str, Any]]:
-        answer = await shop.nobody.get("/v1/search", q=word, sort="popularity", **parameters)
+    async def found(*, in_stock: str = "false") -> list[tuple[str, Any]]:
+        answer = await shop.nobody.get("/v1/search", q=word, sort="popularity", in_stock=in_stock)
         return [(card["handle"][-1], card["available"]) for card in answer["items"]]
 
     async def shows(expected: list[tuple[str, Any]]) -> bool:

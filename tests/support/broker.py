@@ -19,6 +19,10 @@ SELECT topic, key, headers, value FROM outbox
 WHERE published_at IS NOT NULL AND ($1::uuid IS NULL OR key = $1) AND ($2::text IS NULL OR headers ->> 'ce_type' = $2)
 ORDER BY id
 """
+UNSAY = """
+WITH forgotten AS (DELETE FROM event_log WHERE event_id = $1::text::uuid RETURNING event_id)
+DELETE FROM inbox USING forgotten WHERE inbox.event_id = forgotten.event_id RETURNING inbox.event_id
+"""
 BEHIND = 'SELECT "group" FROM consumer_offset WHERE topic = $1 AND partition = $2 AND next <= $3'
 
 
@@ -61,6 +65,12 @@ async def send(suite: Suite, records: Sequence[Record]) -> None:
         ]
     for each in sent:
         await passed(suite, each.topic, each.partition, each.offset)
+
+
+async def unsay(suite: Suite, records: Sequence[Record]) -> None:
+    """Take what no service ever said out of the log of events, whose order it breaks for good."""
+    for record in records:
+        assert await suite.rows("notifications", UNSAY, record.headers["ce_id"])
 
 
 async def passed(suite: Suite, topic: str, partition: int, offset: int) -> None:

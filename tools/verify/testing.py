@@ -218,11 +218,12 @@ class World:
 
     async def _build_events(self) -> None:
         await self.add_event("orders", "orders.order.v1", "order.placed", ORDER, PLACED_EVENT)
-        for service, group in (("inventory", "orders"), ("metrics", "facts"), ("notifications", "mail")):
-            await self.add_claim(f"{service}.{group}", PLACED_EVENT)
+        for group in ("catalog.sales", "inventory.orders", "metrics.facts", "notifications.feed", "notifications.mail"):
+            await self.add_claim(group, PLACED_EVENT)
         await self.add_event("gateway", "gateway.user.v1", "user.registered", BUYER, REGISTERED_EVENT)
         await self.add_claim("orders.users", REGISTERED_EVENT)
         await self.add_claim("notifications.contacts", REGISTERED_EVENT)
+        await self.add_claim("notifications.feed", REGISTERED_EVENT)
 
     async def add_event(
         self, service: str, topic: str, kind: str, key: UUID, event: UUID, *, sequence: int = 1, published: bool = True

@@ -37,7 +37,7 @@ CONSUMERS = (
     ),
     Consumer(
         group="notifications.feed",
-        handlers={contract: log_events for contract in CONTRACTS},
+        handlers=dict.fromkeys(CONTRACTS, log_events),
         set_based=True,
         log=True,
     ),

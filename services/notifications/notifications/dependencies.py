@@ -97,9 +97,7 @@ def _resources(
         bell=bell,
         hub=hub,
         guard=guard,
-        dispatcher=Dispatcher(
-            runtime.database, courier, instance=settings.instance, metrics=runtime.metrics
-        ),
+        dispatcher=Dispatcher(runtime.database, courier, instance=settings.instance, metrics=runtime.metrics),
         metrics=runtime.metrics,
     )
 

@@ -9,13 +9,22 @@ import pytest
 from jinja2 import UndefinedError
 
 from common.events.contracts.inventory import StockLow, StockOut
+from common.events.contracts.notifications import WebhookDisabled
 from common.events.contracts.orders import OrderCancelled, OrderPlaced, OrderShipped, OrderSnapshot
 from common.money import Money
 from notifications.mails.rules import UnsafeHeader, items_of
 from notifications.rendering import Rendered, Renderer
 from notifications.testing import example_of
 
-TEMPLATES = ("order-placed", "order-shipped", "order-cancelled", "stock-low", "stock-out")
+TEMPLATES = (
+    "order-placed",
+    "order-shipped",
+    "order-cancelled",
+    "stock-low",
+    "stock-out",
+    "webhook-failing",
+    "webhook-disabled",
+)
 VOID = {"meta", "br", "img", "hr", "link", "input"}
 
 
@@ -47,6 +56,18 @@ def rendered(renderer: Renderer, template: str) -> Rendered:
         case "stock-low" | "stock-out":
             alert = example_of(StockLow if template == "stock-low" else StockOut)
             return renderer.render(template, alert=alert, level=alert.object, name="Grace")
+        case "webhook-failing" | "webhook-disabled":
+            webhook = example_of(WebhookDisabled).object
+            return renderer.render(
+                template,
+                name="Ada",
+                host=webhook.host,
+                description=webhook.description,
+                webhook_id=webhook.id,
+                reason=webhook.disabled_reason,
+                failing_since=webhook.disabled_at,
+                hours_left=48,
+            )
         case _:
             order = example_of(OrderPlaced if template == "order-placed" else OrderCancelled).object
             return renderer.render(template, order=order, name="Ada")

@@ -31,6 +31,8 @@ GIVEN = {
         ("locale", "english"),
         ("shop_time_zone", "Middle/Earth"),
         ("send_attempts", "0"),
+        ("webhook_allowed_targets", "127.0.0.1/8"),
+        ("webhook_allowed_targets", "localhost"),
     ],
 )
 def test_a_wrong_setting_is_named(name: str, value: str) -> None:

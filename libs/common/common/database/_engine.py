@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import asyncpg
 import sqlalchemy.exc
+from sqlalchemy.dialects.postgresql.asyncpg import AsyncAdapt_asyncpg_dbapi
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import PoolProxiedConnection
 
@@ -28,6 +29,15 @@ SESSION_SETTINGS = {
     "jit": "off",  # short statements: compiling costs more than it saves
     "timezone": "UTC",
 }
+
+
+NO_CONNECTION = (
+    OSError,
+    asyncpg.PostgresError,
+    AsyncAdapt_asyncpg_dbapi.Error,  # what the pool makes of "the database system is starting up"
+    sqlalchemy.exc.DBAPIError,
+    sqlalchemy.exc.TimeoutError,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +127,7 @@ class Database:
         for _ in range(self.engine.pool.size() + 1):  # type: ignore[attr-defined] # a queue pool has a size
             try:
                 pooled = await self.engine.raw_connection()
-            except (OSError, sqlalchemy.exc.DBAPIError, sqlalchemy.exc.TimeoutError, asyncpg.PostgresError) as error:
+            except NO_CONNECTION as error:
                 raise Unavailable(f"The database of {self.service} gave no connection.", retry_after=1) from error
             if not driver_connection(pooled).is_closed():
                 return pooled

@@ -311,7 +311,7 @@ class UnitOfWork:
         self._jobs.append((job, payload))
 
     def on_commit(self, listener: Callable[[], None]) -> None:
-        """Call ``listener`` once this has committed: to wake whoever looks at what it wrote. Nothing else may hang on it."""
+        """Call ``listener`` once this has committed: to wake whoever looks at what it wrote, and for nothing else."""
         self._on_commit.append(listener)
 
     async def _write_outbox(self) -> None:

@@ -29,7 +29,7 @@ HTTP_REQUESTS = Metric(
 HTTP_DURATION = Metric(
     "http_server_request_duration_seconds",
     "histogram",
-    "Time from the request's head to the end of its answer.",
+    "Time from the request's head to the end of its answer; of an endless one to its beginning.",
     "p99 above the route class's limit: look at pool and loop lag first.",
     ("method", "route"),
 )

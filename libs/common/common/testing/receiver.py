@@ -62,7 +62,9 @@ def hang(_: Call) -> Reply | None:
 class Receiver:
     """Listens for the block; ``behaviour`` may be changed at any time, for all paths or for one."""
 
-    def __init__(self, behaviour: Behaviour = ok, *, host: str = "127.0.0.1", tls: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self, behaviour: Behaviour = ok, *, host: str = "127.0.0.1", tls: ssl.SSLContext | None = None
+    ) -> None:
         self.behaviour = behaviour
         self.behaviours: dict[str, Behaviour] = {}
         """By path, before ``behaviour``."""

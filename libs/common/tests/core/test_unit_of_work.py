@@ -10,6 +10,7 @@ import pytest
 from common.database import Database, connection_lost, uuid7
 from common.events import GATEWAY_USER, Tombstone
 from common.events.contracts.gateway import UserRegistered
+from common.problems import Unavailable
 from common.testing import Api, EventProbe, TestClock
 
 Announce = Callable[[UUID, object], UserRegistered]
@@ -180,3 +181,29 @@ async def test_no_session_state_is_left_on_a_connection(database: Database) -> N
         assert await uow.fetchval("SHOW lock_timeout") == "17ms"
     async with database.acquire() as connection:
         assert await connection.fetchval("SHOW lock_timeout") == "500ms"
+
+
+async def test_a_database_that_lets_nobody_in_is_unavailable_whatever_the_driver_calls_it(database: Database) -> None:
+    """As one that is starting up: loops try again, requests get 503, nothing falls over."""
+    url = database.engine.url.set(drivername="postgresql", database="no_such_database")
+    closed = Database.open(url.render_as_string(hide_password=False), service="test")
+
+    with pytest.raises(Unavailable):
+        async with closed.uow():
+            pass
+    await closed.close()
+
+
+async def test_who_waits_for_a_commit_is_told_after_it_and_not_after_a_rollback(database: Database) -> None:
+    told: list[str] = []
+    async with database.uow() as uow:
+        uow.on_commit(lambda: told.append("committed"))
+        assert told == []
+    uow = database.uow()
+    with pytest.raises(RuntimeError, match="undone"):
+        async with uow:
+            uow.on_commit(lambda: told.append("rolled back"))
+            raise RuntimeError("undone")
+    async with uow:
+        pass
+    assert told == ["committed"]

@@ -1,6 +1,7 @@
 """All SQL of imports: the upload's chunks, the job's progress, errors, and stock still to be set."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -50,6 +51,10 @@ UPDATE product_import SET status = 'running', started_at = coalesce(started_at, 
 WHERE id = $1 AND status IN ('queued', 'running')
 """
 NOTE_FORMAT = "UPDATE product_import SET delimiter = $2, encoding = $3 WHERE id = $1"
+# A plan that was made when the catalogue was empty reads whole tables, and the driver keeps it: an import that fills
+# the catalogue would get slower with each batch. Only for look-ups: checks of foreign keys would be planned row by row.
+PLAN_ANEW = "SET LOCAL plan_cache_mode = force_custom_plan"
+PLAN_AS_EVER = "SET LOCAL plan_cache_mode = auto"
 ADVANCE = """
 UPDATE product_import SET next_byte = $3, next_row = $4, rows = $5, products = $6, variants = $7, created = $8,
     updated = $9, unchanged = $10, failed = $11, errors = $12, warnings = $13, updated_at = $14, changes = $15,
@@ -127,6 +132,13 @@ class ImportRepository:
     async def start(self, import_id: UUID) -> None:
         """Note that the job is at work."""
         await self._uow.execute(START, import_id, self._uow.now)
+
+    @asynccontextmanager
+    async def plans_of_now(self) -> AsyncIterator[None]:
+        """Let the block's statements be planned for the tables as they are now."""
+        await self._uow.execute(PLAN_ANEW)
+        yield
+        await self._uow.execute(PLAN_AS_EVER)
 
     async def note_format(self, found: Import) -> None:
         """Save how the file is read."""

@@ -233,7 +233,8 @@ class _Importer:
             read.append(read_group(group.records, parsing, orphaned=group.orphaned))
             await turns.give_way()
         async with self._run.uow() as uow:
-            work = await self._merge(uow, read)
+            async with ImportRepository(uow).plans_of_now():
+                work = await self._merge(uow, read)
             if self._import.dry_run:
                 await self._pretend(uow, work)
             else:

@@ -37,8 +37,8 @@ class Facet(View):
     kind: Literal["values", "range"]
     count: int = Field(description="Products that have it, counted once for each value.")
     values: list[FacetOption] | None = Field(None, description="At most 100. Null for a range.")
-    min: float | None = Field(None, description="Least value there is; the price in minor units.")
-    max: float | None = Field(None, description="Greatest value there is.")
+    min: int | float | None = Field(None, description="Least value there is; the price in minor units.")
+    max: int | float | None = Field(None, description="Greatest value there is.")
     currency: str | None = Field(None, description="Of the price.")
 
 

@@ -13,13 +13,17 @@ from catalog.products.service import create_product
 from catalog.testing import product_body, stock_changed, variant_body
 from common.database import Database, uuid7
 from common.testing import Api
+from common.testing.suite import until
 
 Json = dict[str, Any]
 MakeProduct = Callable[..., Awaitable[Json]]
 Deliver = Callable[..., Coroutine[Any, Any, UUID]]
 
-LOCK_SECONDS = 10.0
-WAITING = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND database = $1"
+WAITING = """
+SELECT count(*) FROM pg_locks
+WHERE locktype = 'advisory' AND NOT granted
+    AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+"""
 
 
 async def shown(api: Api, word: str) -> bool | str:
@@ -91,10 +95,12 @@ async def test_stock_that_comes_while_its_product_is_being_saved_is_not_missed(
     async with database.uow() as uow:
         await create_product(uow, body.to_draft(), shop_currency="EUR")
         told = asyncio.create_task(deliver(stock_changed("MEAN-1", 4)))
-        async with asyncio.timeout(LOCK_SECONDS), database.acquire() as other:
-            oid = await other.fetchval("SELECT oid FROM pg_database WHERE datname = current_database()")
-            while not told.done() and not await other.fetchval(WAITING, oid):
-                await asyncio.sleep(0.01)
+
+        async def met() -> bool:
+            async with database.acquire() as other:
+                return told.done() or bool(await other.fetchval(WAITING))
+
+        await until(met)
     await told
     assert await shown(api, "meanwhile") is True
 

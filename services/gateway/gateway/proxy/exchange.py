@@ -6,6 +6,7 @@ something twice, or fail a route of one service because another one is away.
 
 import asyncio
 import random
+import time
 from collections.abc import AsyncIterator
 from typing import Final
 
@@ -75,12 +76,13 @@ class Answer:
     def __init__(self, send: Send) -> None:
         self._send = send
         self.started = False
+        self.started_at = 0.0
         self.status = 0
 
     async def __call__(self, message: Message) -> None:
         """Pass a message on."""
         if message["type"] == "http.response.start":
-            self.started, self.status = True, message["status"]
+            self.started, self.started_at, self.status = True, time.perf_counter(), message["status"]
         await self._send(message)
 
 

@@ -89,7 +89,8 @@ class Front:
         except Exception as error:  # noqa: BLE001 - the last word on whatever was not foreseen
             await self._refuse(last_resort(error), request, answer)
         if not request.inner:
-            self._record(request, answer, time.perf_counter() - started)
+            endless = answer.started and request.route is not None and request.route.limits.endless
+            self._record(request, answer, (answer.started_at if endless else time.perf_counter()) - started)
 
     @staticmethod
     async def _refuse(problem: Problem, request: "_Request", answer: Answer) -> None:

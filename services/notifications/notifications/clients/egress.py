@@ -96,11 +96,15 @@ class Target:
     """The address, where the host is one."""
 
     @property
+    def authority(self) -> str:
+        """Host and port, as they stand in the URL and in the request's Host."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port == DEFAULT_PORTS[self.scheme] else f"{host}:{self.port}"
+
+    @property
     def url(self) -> str:
         """The URL in its one spelling."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        port = "" if self.port == DEFAULT_PORTS[self.scheme] else f":{self.port}"
-        return f"{self.scheme}://{host}{port}{self.path}"
+        return f"{self.scheme}://{self.authority}{self.path}"
 
     @classmethod
     def parse(cls, url: str) -> "Target":

@@ -43,7 +43,15 @@ GAUGES_EVERY_SECONDS = 10.0
 GRACE_SECONDS = 7.0  # for calls in hand at the end; what takes longer is made again by the next process
 LAST_WORDS_SECONDS = 2.0
 SUCCESS = range(200, 300)
-TRANSIENT = (Unavailable, OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
+RANDOM = SystemRandom().random
+TRANSIENT = (
+    Unavailable,
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+)
 RESTS = (0.2, 0.5, 1.0, 2.0)  # seconds, between rounds that failed
 
 
@@ -57,7 +65,7 @@ class Dispatcher:
         *,
         instance: str,
         metrics: Metrics,
-        random: Callable[[], float] = SystemRandom().random,
+        random: Callable[[], float] = RANDOM,
         clock: Clock | None = None,
     ) -> None:
         """``clock`` tells real time: it signs. ``instance`` is this process's name among its like."""

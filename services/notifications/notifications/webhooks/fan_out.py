@@ -10,7 +10,8 @@ from notifications.webhooks.rules import OWN_TYPES, patterns_of
 # An event is not delivered to the endpoint that it is about: each failure to tell it would make another one.
 # What waits behind a delivery of its subject is due with it; the claim itself looks at the order.
 QUEUE = """
-INSERT INTO delivery (id, endpoint_id, event_id, replay_no, subject, sequence, type, status, next_attempt_at, created_at)
+INSERT INTO delivery
+    (id, endpoint_id, event_id, replay_no, subject, sequence, type, status, next_attempt_at, created_at)
 SELECT uuidv7(), w.id, e.event_id, 0, e.subject, e.sequence, e.type, 'pending', greatest($8, (
         SELECT d.next_attempt_at FROM delivery AS d
         WHERE d.endpoint_id = w.id AND d.replay_no = 0 AND d.subject = e.subject AND d.status = 'pending'

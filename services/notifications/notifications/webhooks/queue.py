@@ -111,7 +111,8 @@ WHERE d.endpoint_id = o.endpoint_id AND d.replay_no = o.replay_no AND d.subject 
 """
 ADD_ATTEMPTS = """
 INSERT INTO delivery_attempt (id, delivery_id, at, duration_ms, status, failure, error, answer)
-SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::timestamptz[], $4::int[], $5::int[], $6::text[], $7::text[], $8::text[])
+SELECT * FROM
+    unnest($1::uuid[], $2::uuid[], $3::timestamptz[], $4::int[], $5::int[], $6::text[], $7::text[], $8::text[])
 ON CONFLICT (id) DO NOTHING
 """
 NOTE_SUCCESS = """

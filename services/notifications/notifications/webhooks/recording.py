@@ -25,7 +25,9 @@ async def record(
 
     May be called again with the same outcomes when nobody knows whether it committed: each is written once.
     """
-    endpoints = await WebhookRepository(uow).lock_several(sorted({outcome.delivery.endpoint_id for outcome in outcomes}))
+    endpoints = await WebhookRepository(uow).lock_several(
+        sorted({outcome.delivery.endpoint_id for outcome in outcomes})
+    )
     await queue.mark_delivered([outcome for outcome in outcomes if outcome.failure is None])
     failed = [(outcome, _next_attempt(outcome, uow.now, random)) for outcome in outcomes if outcome.failure is not None]
     ours = await queue.mark_failed(failed)

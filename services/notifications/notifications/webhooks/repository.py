@@ -104,13 +104,14 @@ WHERE e.logged_at >= $1 AND e.happened_at >= $1 AND e.happened_at < $2
     AND ARRAY[e.type, split_part(e.type, '.', 1) || '.*', '*'] && $4::text[]
     AND NOT (e.subject = $5 AND starts_with(e.type, 'webhook.'))
 """
-COUNT_REPLAYED = f"SELECT count(*) FROM (SELECT 1 {REPLAYED} LIMIT $6) AS found"
+COUNT_REPLAYED = f"SELECT count(*) FROM (SELECT 1 {REPLAYED} LIMIT $6) AS found"  # noqa: S608 - our own columns
 NEXT_REPLAY = "UPDATE webhook SET replays = replays + 1 WHERE id = $1 RETURNING replays"
 REPLAY = f"""
-INSERT INTO delivery (id, endpoint_id, event_id, replay_no, subject, sequence, type, status, next_attempt_at, created_at)
+INSERT INTO delivery
+    (id, endpoint_id, event_id, replay_no, subject, sequence, type, status, next_attempt_at, created_at)
 SELECT uuidv7(), $5, e.event_id, $6, e.subject, e.sequence, e.type, 'pending', $7, $7
 {REPLAYED} ORDER BY e.position
-"""  # noqa: S608 - our own columns
+"""
 
 # What waits behind it goes with it: it was put off because this one was.
 RETRY = """
@@ -248,9 +249,7 @@ class DeliveryRepository:
         """Return its attempts, oldest first, with one statement outside the transaction."""
         return [Attempt(**dict(row)) for row in await self._uow.single(ATTEMPTS_OF, delivery_id)]
 
-    async def page(
-        self, filters: DeliveryFilters, *, position: tuple[Any, ...] | None, fetch: int
-    ) -> list[Delivery]:
+    async def page(self, filters: DeliveryFilters, *, position: tuple[Any, ...] | None, fetch: int) -> list[Delivery]:
         """List deliveries, newest first, with one statement outside the transaction."""
         values: list[object] = [self._webhook_id]
         conditions = ["endpoint_id = $1"]
@@ -279,9 +278,7 @@ class DeliveryRepository:
         self, since: datetime, until: datetime, *, wanted: Sequence[str], subscribed: Sequence[str], most: int
     ) -> int:
         """Count what a replay would send, up to ``most``."""
-        found: int = await self._uow.fetchval(
-            COUNT_REPLAYED, since, until, wanted, subscribed, self._webhook_id, most
-        )
+        found: int = await self._uow.fetchval(COUNT_REPLAYED, since, until, wanted, subscribed, self._webhook_id, most)
         return found
 
     async def replay(
@@ -289,9 +286,7 @@ class DeliveryRepository:
     ) -> tuple[int, int]:
         """Queue them once more; returns the replay's number and how many there are."""
         number: int = await self._uow.fetchval(NEXT_REPLAY, self._webhook_id)
-        tag = await self._uow.execute(
-            REPLAY, since, until, wanted, subscribed, self._webhook_id, number, self._uow.now
-        )
+        tag = await self._uow.execute(REPLAY, since, until, wanted, subscribed, self._webhook_id, number, self._uow.now)
         return number, int(tag.split()[-1])
 
 
@@ -314,4 +309,4 @@ class Upkeep:
 
 
 def _count(tag: str) -> int:
-    return int(tag.split()[-1])
+    return int(tag.rsplit(maxsplit=1)[-1])

@@ -108,9 +108,7 @@ async def delete_webhook(
 
 
 @router.post("/{webhook_id}/secret", responses=problems(WebhookNotFound))
-async def rotate_webhook_secret(
-    webhook_id: UUID, caller: CanSubscribe, uow: PlainUow
-) -> Answer[WebhookWithSecret]:
+async def rotate_webhook_secret(webhook_id: UUID, caller: CanSubscribe, uow: PlainUow) -> Answer[WebhookWithSecret]:
     """Give a webhook a new secret.
 
     The answer holds it, this once. For 24 hours deliveries carry two signatures, by the new secret and by the one
@@ -137,7 +135,7 @@ async def enable_webhook(webhook_id: UUID, caller: CanSubscribe, uow: Uow) -> An
     status_code=202,
     responses=problems(WebhookNotFound, WebhookIsDisabled, RequestInProgress),
 )
-async def test_webhook(
+async def send_test_event(
     webhook_id: UUID, caller: CanSubscribe, uow: Uow, body: TestBody | None = None
 ) -> Answer[DeliveryView]:
     """Send a test event.
@@ -205,9 +203,7 @@ async def read_delivery(
     status_code=202,
     responses=problems(WebhookNotFound, DeliveryNotFound, WebhookIsDisabled, EventNotKept, RequestInProgress),
 )
-async def retry_delivery(
-    webhook_id: UUID, delivery_id: UUID, caller: CanSubscribe, uow: Uow
-) -> Answer[DeliveryView]:
+async def retry_delivery(webhook_id: UUID, delivery_id: UUID, caller: CanSubscribe, uow: Uow) -> Answer[DeliveryView]:
     """Make a delivery again.
 
     Whatever came of it. One that waits for its next attempt is made now; one that has ended begins the schedule anew.

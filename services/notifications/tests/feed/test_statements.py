@@ -4,7 +4,7 @@ import json
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
-from uuid import uuid4
+from uuid import UUID
 
 import pytest
 
@@ -42,7 +42,7 @@ def placed(clock: MovedClock) -> Event[OrderPlaced]:
     )
 
 
-@pytest.mark.parametrize("query", ["", "?types=order.*&limit=1", f"?subject={uuid4()}", "?after=latest"])
+@pytest.mark.parametrize("query", ["", "?types=order.*&limit=1", f"?subject={UUID(int=7)}", "?after=latest"])
 async def test_a_page_costs_as_many_round_trips_as_agreed(
     query: str, append: Append, partner: Api, statements: Statements
 ) -> None:

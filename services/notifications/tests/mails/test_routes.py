@@ -138,5 +138,6 @@ async def test_an_analyst_sees_that_mail_was_sent_not_to_whom(
 
     (item,) = answer.json()["items"]
     assert (item["status"], item["recipient"], item["body_text"]) == ("sent", "withheld", "withheld")
+    assert placed.object.email is not None
     assert placed.object.email not in answer.text
     assert (await analyst.get(f"/v1/messages?recipient={placed.object.email}")).status_code == 403

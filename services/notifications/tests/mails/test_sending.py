@@ -11,7 +11,7 @@ import pytest
 from common.database import Database, uuid7
 from common.events import Event
 from common.events.contracts.notifications import MessageFailed, MessageSent
-from common.events.contracts.orders import ImportSource, OrderCancelled, OrderPlaced, OrderShipped
+from common.events.contracts.orders import Address, ImportSource, OrderCancelled, OrderPlaced, OrderShipped
 from common.scheduling import JobRun
 from common.service import Runtime
 from common.testing import EventProbe
@@ -24,6 +24,13 @@ from notifications.testing import MailServer, customer, html_of, order_event, te
 Deliver = Callable[..., Awaitable[object]]
 RunJobs = Callable[[], Awaitable[None]]
 RunSweep = Callable[[str], Awaitable[int]]
+
+
+def billed_to(name: str) -> Address:
+    """The ordinary buyer's address, under a name of the test's own."""
+    address = order_event(OrderPlaced).object.billing_address
+    assert address is not None
+    return address.model_copy(update={"name": name})
 
 
 async def message_of(database: Database, event: OrderPlaced | OrderShipped | OrderCancelled) -> dict[str, Any]:
@@ -319,7 +326,7 @@ async def test_names_and_addresses_outside_ascii_arrive(
     deliver: Deliver, run_jobs: RunJobs, mail_server: MailServer, database: Database
 ) -> None:
     """A domain travels in its ASCII form, a name encoded, and what stands before the @ by SMTPUTF8."""
-    address = order_event(OrderPlaced).object.billing_address.model_copy(update={"name": "Jürgen Größe 茶"})
+    address = billed_to("Jürgen Größe 茶")
     by_domain = order_event(OrderPlaced, email="jürgen@bücher.example", customer_id=None, billing_address=address)
     await deliver(by_domain)
     await deliver(order_event(OrderPlaced, email="info@bücher.example", customer_id=None, billing_address=address))
@@ -366,7 +373,7 @@ async def test_a_name_with_a_line_break_stays_in_its_header(
     deliver: Deliver, run_jobs: RunJobs, mail_server: MailServer
 ) -> None:
     """It becomes a blank."""
-    address = order_event(OrderPlaced).object.billing_address.model_copy(update={"name": "Ada\r\nBcc: all@example.com"})
+    address = billed_to("Ada\r\nBcc: all@example.com")
     await deliver(order_event(OrderPlaced, customer_id=None, billing_address=address))
     await run_jobs()
 

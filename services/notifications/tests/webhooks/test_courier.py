@@ -15,7 +15,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from common.testing.receiver import Receiver, Reply, hang
-from notifications.clients.courier import Courier, NoReply, Reply as Answered
+from notifications.clients.courier import Courier, NoReply
+from notifications.clients.courier import Reply as Answered
 from notifications.clients.egress import Guard, NameUnknown, networks_from
 
 LOOPBACK = networks_from("127.0.0.0/8")
@@ -52,7 +53,7 @@ async def test_an_answer_is_its_status_and_its_beginning(receiver: Receiver) -> 
 
 async def test_redirects_are_answers_and_lead_nowhere(receiver: Receiver) -> None:
     """Not even to where one may call."""
-    receiver.behaviour = lambda call: Reply(307, {"Location": receiver.url("/elsewhere")})
+    receiver.behaviour = lambda _: Reply(307, {"Location": receiver.url("/elsewhere")})
 
     async with courier() as calls:
         answer = await calls.post(uuid4(), receiver.url("/hook"), b"{}", {})

@@ -14,6 +14,7 @@ import pytest_asyncio
 from common.database import Database
 from common.events.contracts.orders import OrderPlaced
 from common.service import Runtime
+from common.testing import Api
 from common.testing import TestClock as MovedClock
 from common.testing.receiver import Receiver, Reply, hang
 from notifications.clients.courier import Courier
@@ -201,8 +202,8 @@ async def test_an_answer_that_comes_after_the_owner_disabled_still_counts(
     receiver: Receiver,
     register: Register,
     runtime: Runtime,
-    partner: Any,
-    process: Process,  # noqa: ANN401 - an Api
+    partner: Api,
+    process: Process,
 ) -> None:
     """The partner has the event; nobody shall fetch it again by a replay because a row says otherwise."""
     webhook = await register()

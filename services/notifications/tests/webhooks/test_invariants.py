@@ -23,9 +23,14 @@ Register = Callable[..., Awaitable[dict[str, Any]]]
 RunSweep = Callable[[str], Awaitable[int]]
 
 STRAY = """
-INSERT INTO delivery (id, endpoint_id, event_id, replay_no, subject, sequence, type, status, next_attempt_at, created_at)
+INSERT INTO delivery
+    (id, endpoint_id, event_id, replay_no, subject, sequence, type, status, next_attempt_at, created_at)
 SELECT uuidv7(), id, id, 0, id, 1, 'order.placed', 'pending', created_at, created_at FROM webhook
 WHERE status = 'disabled'
+"""
+
+LAPSED = """
+UPDATE delivery SET lease_owner = 'dead', lease_until = created_at - interval '1 hour' WHERE status = 'pending'
 """
 
 
@@ -46,9 +51,9 @@ async def busy(
 ) -> AsyncIterator[None]:
     """Endpoints that took, refuse, and were disabled, with deliveries of every kind."""
     receiver.behaviours["/refuses"] = lambda _: Reply(500)
-    for path in ("/takes", "/refuses", "/off"):
-        webhook = await register(path)
-    off = f"/v1/webhooks/{webhook['id']}"
+    await register("/takes")
+    await register("/refuses")
+    off = f"/v1/webhooks/{(await register('/off'))['id']}"
     clock.advance(timedelta(minutes=1))
     await deliver(order_event(OrderPlaced))
     await dispatcher.settle()
@@ -70,11 +75,7 @@ async def busy(
     [
         ("DELETE FROM delivery WHERE status = 'delivered'", "every-event-has-its-deliveries"),
         ("UPDATE delivery SET event_id = uuidv7() WHERE status = 'pending'", "every-event-has-its-deliveries"),
-        (
-            "UPDATE delivery SET lease_owner = 'dead', lease_until = created_at - interval '1 hour' "
-            "WHERE status = 'pending'",
-            "every-lease-is-taken-up",
-        ),
+        (LAPSED, "every-lease-is-taken-up"),
         (
             "UPDATE delivery SET attempt = 0 WHERE status = 'delivered'",
             "every-delivery-ends-as-the-schedule-says",

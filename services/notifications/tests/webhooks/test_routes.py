@@ -86,7 +86,7 @@ async def test_an_endpoint_is_its_owners_alone(register: Register, partner: Api,
         ("GET", f"{path}/deliveries/{uuid4()}", {}),
         ("POST", f"{path}/deliveries/{uuid4()}/retry", {}),
     ]:
-        refused = await other.request(method, route, **options)  # type: ignore[arg-type] # httpx's options
+        refused = await other.request(method, route, **options)
         assert (refused.status_code, refused.json()["type"]) == (404, "/problems/webhook-not-found"), (method, route)
     assert (await other.get("/v1/webhooks")).json()["items"] == []
     assert mine["id"] in {each["id"] for each in (await staff.get("/v1/webhooks")).json()["items"]}
@@ -249,13 +249,14 @@ async def test_a_replay_sends_what_happened_in_a_time_and_of_some_types(
     assert await replay() == ({"replay_no": 1, "deliveries": 2}, sorted([str(order), str(low)]))
     assert await replay(types=["stock.*"]) == ({"replay_no": 2, "deliveries": 1}, [str(low)])
     assert await replay(types=["product.*"]) == ({"replay_no": 3, "deliveries": 0}, [])
-    for body in (
+    wrong: list[dict[str, Any]] = [
         {"until": since.isoformat()},
         {"types": ["x.*"]},
         {"types": []},
         {"since": "yesterday"},
         {"since": "2026-11-24T10:00:00"},
-    ):
+    ]
+    for body in wrong:
         answer = await partner.post(path, json={"since": since.isoformat(), "until": until.isoformat()} | body)
         assert answer.status_code == 422, body
 
@@ -324,7 +325,7 @@ async def test_a_delivery_is_retried_at_once(
     partner: Api,
     database: Database,
 ) -> None:
-    """What waits for its next attempt with all that waits behind it, what has ended from the start; not what is gone."""
+    """What waits goes with all that waits behind it, what has ended from the start; what is gone does not."""
     receiver.behaviour = lambda _: Reply(500)
     webhook, order = await register(), uuid4()
     for sequence in (1, 2):
@@ -396,7 +397,7 @@ async def test_a_deleted_endpoint_is_gone(
     clock.advance(timedelta(hours=1))
     assert await dispatcher.settle() == 0
     async with database.acquire() as connection:
-        row = dict(await connection.fetchrow("SELECT * FROM webhook"))
+        row = dict((await connection.fetch("SELECT * FROM webhook"))[0])
         assert (row["secret"], "hunter2" in str(row)) == (None, False)
     clock.advance(timedelta(days=30))
     await run_sweep("forget-old-deliveries")
