@@ -7,17 +7,21 @@ from typing import Any
 from uuid import uuid4
 
 import httpx2
+import orjson
 from standardwebhooks import Webhook as Verifier
 
 from common.testing import Platform
-from common.testing.receiver import Call, Receiver
+from common.testing.receiver import Call, Receiver, Reply
 from common.testing.suite import until
-from tests.support.shop import Shop
+from tests.support.broker import published
+from tests.support.shop import Person, Shop
 
 ENDPOINTS = 20
 SUBJECTS, ROUNDS = 50, 20  # a thousand events
 AHEAD = 2  # rounds that may be under way: what is killed has something in hand
 PATIENCE_SECONDS = 60.0
+# The rests between the ten attempts, each with the fifth by which it may be longer.
+RESTS = ("PT6S", "PT6M", "PT36M", "PT2H24M", "PT6H", "PT12H", "PT16H48M", "PT24H", "PT28H48M")
 VERIFIED_EACH = 101  # of the calls every so many is verified: it costs more than all else here
 EVENTS = """
 SELECT key::text AS subject, headers ->> 'ce_id' AS id, sequence FROM outbox
@@ -122,3 +126,38 @@ async def _postgres_restarted(shop: Shop, platform: Platform) -> None:
     """With everything published, since a new relay waits 12 s before it sends what its predecessor may still send."""
     await shop.suite.quiet(["inventory"])
     await asyncio.to_thread(platform.restart_postgres)
+
+
+async def test_what_a_partner_never_takes_is_announced_and_so_is_its_leaving(frail_shop: Shop) -> None:
+    """Ten attempts over four days, then `webhook.exhausted`; a webhook that its owner disables says so too."""
+    admin, suite = frail_shop.staff["admin"], frail_shop.suite
+    async with Receiver(lambda _: Reply(500)) as receiver:
+        webhook = await admin.post("/v1/webhooks", {"url": receiver.url(), "types": ["product.created"]})
+        path = f"/v1/webhooks/{webhook['id']}"
+        await frail_shop.stocked(1)
+        for attempts, rest in enumerate(RESTS, start=1):
+            await _refused(admin, path, attempts)
+            await frail_shop.move_time(rest)
+        await _refused(admin, path, len(RESTS) + 1)
+        etag = (await admin.call("GET", path)).headers["etag"]
+        disabled = await admin.call("PATCH", path, json={"status": "disabled"}, headers={"If-Match": etag})
+
+        await frail_shop.settle()
+        (exhausted,) = await published(suite, "notifications", key=webhook["id"], kind="webhook.exhausted")
+        (left,) = await published(suite, "notifications", key=webhook["id"], kind="webhook.disabled")
+        await admin.call("DELETE", path, expect=204, headers={"If-Match": disabled.headers["etag"]})
+    told = orjson.loads(exhausted.value or b"")["delivery"]
+    assert (told["event_type"], told["attempts"], told["last_status"]) == ("product.created", 10, 500)
+    assert orjson.loads(left.value or b"")["object"]["disabled_reason"] == "owner"
+    assert {call.headers["webhook-id"] for call in receiver.calls} == {told["event_id"]}
+    assert await frail_shop.complaints() == []
+
+
+async def _refused(admin: Person, path: str, attempts: int) -> None:
+    """Wait until so many attempts at the only delivery were written down."""
+
+    async def written() -> bool:
+        (delivery,) = (await admin.get(f"{path}/deliveries"))["items"] or [{"attempts": 0}]
+        return bool(delivery["attempts"] >= attempts)
+
+    await until(written)

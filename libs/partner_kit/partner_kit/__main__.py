@@ -6,6 +6,7 @@ python -m partner_kit receive [--secret whsec_…]      receive, verify, keep on
 
 import argparse
 import os
+import signal
 import sys
 from collections.abc import Sequence
 
@@ -62,7 +63,7 @@ def check(arguments: Sequence[str]) -> int:
 
 
 def receive(arguments: Sequence[str]) -> int:
-    """Receive until Ctrl-C."""
+    """Receive until Ctrl-C or SIGTERM."""
     parser = argparse.ArgumentParser(
         prog="python -m partner_kit receive", description="Receive webhooks and print them."
     )
@@ -76,6 +77,8 @@ def receive(arguments: Sequence[str]) -> int:
     with Receiver((given.host, given.port), secrets, ledger, tell=_tell) as server:
         sys.stderr.write(f"Listening on http://{given.host}:{server.server_address[1]}\n")
         sys.stderr.flush()
+        for stopping in (signal.SIGINT, signal.SIGTERM):  # also where whoever started us ignores the former
+            signal.signal(stopping, signal.default_int_handler)
         try:
             server.serve_forever()
         except KeyboardInterrupt:

@@ -1,7 +1,6 @@
 """The kit's own receiver: kept once, across a restart, told in its place, and stopped like any program."""
 
 import json
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -23,7 +22,7 @@ def receiving(secret: str, *options: str) -> Iterator[tuple[str, "subprocess.Pop
     try:
         yield process.stderr.readline().split()[-1], process
     finally:
-        process.send_signal(signal.SIGINT)
+        process.terminate()
         assert process.wait(10) == 0
         process.communicate()
 
