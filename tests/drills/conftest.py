@@ -16,7 +16,7 @@ def own_platform() -> Iterator[Platform]:
     """PostgreSQL and Kafka that nobody else needs."""
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("TEST_PLATFORM", raising=False)
-        platform = Platform()
+        platform = Platform(durable=True)
     yield platform
     platform.close()
 

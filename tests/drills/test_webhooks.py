@@ -82,7 +82,7 @@ async def test_every_partner_has_every_event_in_order_whatever_is_killed(
     accidents: dict[int, Callable[[], Awaitable[object]]] = {
         6: lambda: _notifications_killed(frail_shop),
         13: lambda: asyncio.to_thread(own_platform.restart_kafka),
-        ROUNDS: lambda: _postgres_restarted(frail_shop, own_platform),
+        ROUNDS: lambda: _postgres_killed(frail_shop, own_platform),
     }
     async with partners(frail_shop) as (receiver, secrets):
         for number in range(1, ROUNDS + 1):
@@ -122,10 +122,10 @@ async def _notifications_killed(shop: Shop) -> None:
     await shop.suite.start("notifications")
 
 
-async def _postgres_restarted(shop: Shop, platform: Platform) -> None:
+async def _postgres_killed(shop: Shop, platform: Platform) -> None:
     """With everything published, since a new relay waits 12 s before it sends what its predecessor may still send."""
     await shop.suite.quiet(["inventory"])
-    await asyncio.to_thread(platform.restart_postgres)
+    await asyncio.to_thread(platform.restart_postgres, kill=True)
 
 
 async def test_what_a_partner_never_takes_is_announced_and_so_is_its_leaving(frail_shop: Shop) -> None:

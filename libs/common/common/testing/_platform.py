@@ -19,14 +19,17 @@ from common.database import migrate
 from quartermaster_local.kafka import Kafka
 from quartermaster_local.postgres import Postgres
 
-POSTGRES_SETTINGS = {"full_page_writes": "off", "synchronous_commit": "off", "max_wal_size": "2GB"}
+POSTGRES_SETTINGS = {"full_page_writes": "off", "max_wal_size": "2GB"}
+HASTY = {"synchronous_commit": "off"}  # a killed server loses its last commits
 PLATFORM_FILE = "TEST_PLATFORM"
 
 
 class Platform:
     """PostgreSQL and Kafka of a test run, with this run's own databases and topic namespace."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, durable: bool = False) -> None:
+        """With ``durable``, what PostgreSQL has committed outlives its own death, though not the machine's."""
+        self._postgres_settings = POSTGRES_SETTINGS if durable else POSTGRES_SETTINGS | HASTY
         self.run = f"t{secrets.token_hex(4)}"
         self._stack = ExitStack()
         self._templates: dict[str, str] = {}
@@ -45,21 +48,24 @@ class Platform:
             self._folder / "postgres",
             superuser_password=secrets.token_urlsafe(),
             fsync=False,
-            settings=POSTGRES_SETTINGS,
+            settings=self._postgres_settings,
         )
         self._stack.callback(server.stop)
         return server
 
-    def restart_postgres(self) -> None:
-        """Stop the server and start it on the same data and port, as an upgrade would; never a shared one."""
+    def restart_postgres(self, *, kill: bool = False) -> None:
+        """Stop the server, or ``kill`` it, and start it on the same data and port; never a shared one."""
         before = self.postgres_process
-        before.stop()
+        if kill:
+            before.kill()
+        else:
+            before.stop()
         after = Postgres.start(
             self._folder / "postgres",
             superuser_password=urlsplit(before.dsn()).password or "",
             port=before.port,
             fsync=False,
-            settings=POSTGRES_SETTINGS,
+            settings=self._postgres_settings,
         )
         self._stack.callback(after.stop)
         self.postgres_process = after

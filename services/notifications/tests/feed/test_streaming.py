@@ -338,9 +338,12 @@ async def test_no_stream_takes_a_connection_from_requests(stage: Stage, runtime:
     """A hundred of them hold one, and none of the pool; the last one to leave closes it."""
     pool = runtime.database.engine.pool
 
-    async def few() -> bool:  # the server may not have noticed yet that those of an earlier stage are gone
+    async def own() -> set[int]:
         async with runtime.database.acquire() as connection:
-            return len(await connection.fetch(LISTENING)) <= 3
+            return {row["pid"] for row in await connection.fetch(LISTENING)} - earlier
+
+    earlier: set[int] = set()  # the server may not have noticed yet that those of an earlier stage are gone
+    earlier |= await own()
 
     async with stage.open(), contextlib.AsyncExitStack() as stack:
         readers = [await stack.enter_async_context(stage.following()) for _ in range(30)]
@@ -348,11 +351,10 @@ async def test_no_stream_takes_a_connection_from_requests(stage: Stage, runtime:
         for reader in readers:
             await reader.until(1)
         assert pool.checkedout() == 0  # type: ignore[attr-defined] # a queue pool counts
-        await until(few)
+        assert len(await own()) <= 3
 
     async def closed() -> bool:
-        async with runtime.database.acquire() as connection:
-            return not await connection.fetch(LISTENING)
+        return not await own()
 
     await until(closed)
 
