@@ -104,7 +104,7 @@ class UnitOfWork:
         try:
             await self._begin(self._connection)
         except BaseException as error:
-            await self._roll_back(reuse=not connection_lost(error))
+            await self._roll_back(error)
             raise
         return self
 
@@ -127,7 +127,7 @@ class UnitOfWork:
         elif isinstance(error, Problem) and error.status in STORED_PROBLEMS and self._idempotency is not None:
             await self._keep_refusal(error)
         else:
-            await self._roll_back(reuse=isinstance(error, Exception))
+            await self._roll_back(error)
 
     async def _commit(self) -> None:
         published, queued = bool(self._events), bool(self._jobs)
@@ -137,8 +137,8 @@ class UnitOfWork:
             if self._idempotency is not None and self._answer is not None:
                 await self._store(self._idempotency, self._answer)
             await self.connection.execute("COMMIT")
-        except BaseException:
-            await self._roll_back()
+        except BaseException as error:
+            await self._roll_back(error)
             raise
         listeners = self._on_commit
         await self._release()
@@ -156,15 +156,16 @@ class UnitOfWork:
             await self.connection.execute(f"ROLLBACK TO SAVEPOINT {SAVEPOINT}")
             await self._store(self._idempotency, problem_answer(problem))
             await self.connection.execute("COMMIT")
-        except BaseException:
-            await self._roll_back()
+        except BaseException as error:
+            await self._roll_back(error)
             raise
         await self._release()
 
-    async def _roll_back(self, *, reuse: bool = True) -> None:
+    async def _roll_back(self, error: BaseException) -> None:
         """End the transaction, or the connection where that fails: what is given back to the pool is clean.
 
-        After a cancellation the driver may still be talking to the server: such a connection is not used again.
+        After a cancellation the driver may still be talking to the server, and a BEGIN or COMMIT may be on its way
+        that it has not heard of yet: such a connection is not used again.
         """
         pooled, connection = self._pooled, self._connection
         if pooled is None or connection is None:
@@ -172,7 +173,7 @@ class UnitOfWork:
         try:
             if not connection.is_closed() and connection.is_in_transaction():
                 await connection.execute("ROLLBACK", timeout=2)
-            if not reuse:
+            if not isinstance(error, Exception) or connection_lost(error):
                 pooled.invalidate()
         except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError):
             pooled.invalidate()

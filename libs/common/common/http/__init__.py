@@ -2,6 +2,7 @@
 
 from common.answers import Answer, answer_of, problem_answer
 from common.http._breaker import BreakerOpenError, BreakerState, CircuitBreaker, Permit, RetryBudget
+from common.http.bodies import body_described, pieces_of
 from common.http.dependencies import KeyedUow, PlainUow, Uow, runtime_of
 from common.http.etag import IfMatch, RequiredIfMatch, check_version, etag_of, public_etag
 from common.http.router import Router, problems
@@ -20,8 +21,10 @@ __all__ = [
     "Router",
     "Uow",
     "answer_of",
+    "body_described",
     "check_version",
     "etag_of",
+    "pieces_of",
     "problem_answer",
     "problems",
     "public_etag",

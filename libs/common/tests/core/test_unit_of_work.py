@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 from datetime import timedelta
 from uuid import UUID, uuid4
 
@@ -158,6 +159,33 @@ async def test_a_cancelled_unit_of_work_gives_back_a_clean_connection(database: 
         await asyncio.gather(task, return_exceptions=True)
     assert await mugs_named(database, "cancelled") == 0
     assert database.engine.pool.checkedout() == 0  # type: ignore[attr-defined] # a queue pool counts
+
+
+@pytest.mark.parametrize("turns", range(1, 12))
+async def test_no_transaction_is_left_open_by_whoever_is_cancelled_while_it_begins_or_commits(
+    database: Database, turns: int
+) -> None:
+    """The next one to take that connection would work in a transaction that nobody commits."""
+
+    async def work() -> None:
+        async with database.uow():
+            pass
+
+    async with AsyncExitStack() as held:  # so that the pool has as many as it may
+        for _ in range(database.engine.pool.size()):  # type: ignore[attr-defined] # a queue pool has a size
+            await held.enter_async_context(database.acquire())
+    for _ in range(10):
+        task = asyncio.create_task(work())
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    async with AsyncExitStack() as held:
+        for _ in range(database.engine.pool.size()):  # type: ignore[attr-defined] # as above
+            connection = await held.enter_async_context(database.acquire())
+            await connection.fetchval("SELECT 1")  # the driver hears of what it did not wait for
+            assert not connection.is_in_transaction()
 
 
 async def test_a_connection_killed_by_the_server_is_replaced(database: Database) -> None:

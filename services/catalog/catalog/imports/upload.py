@@ -3,19 +3,18 @@
 Each chunk is a statement of its own, so that a slow upload holds neither a transaction nor a connection.
 """
 
-import asyncio
-from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from uuid import UUID
 
 from python_multipart.exceptions import MultipartParseError
 from python_multipart.multipart import MultipartParser, parse_options_header
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 
 from catalog.imports.problems import UploadBroken
 from catalog.imports.repository import KEEP_CHUNK
 from common.database import UnitOfWork
+from common.http import pieces_of
 from common.problems import FieldError, InvalidInput, TooLarge, UnsupportedMediaType
 
 if TYPE_CHECKING:
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
 CHUNK_BYTES = 1 << 20
 MAX_BYTES = 2 << 30
 MAX_FIELD_BYTES = 1024
-IDLE_SECONDS = 30
 FIELDS = frozenset({"source", "currency", "location", "dry_run", "delimiter", "encoding"})
 
 
@@ -49,7 +47,7 @@ async def receive_upload(request: Request, import_id: UUID, uow: UnitOfWork) -> 
     parser = MultipartParser(options[b"boundary"], receiver.callbacks())
     number = 0
     try:
-        async for piece in _pieces(request):
+        async for piece in pieces_of(request, cut_off=UploadBroken):
             parser.write(piece)
             while len(receiver.data) >= CHUNK_BYTES:
                 await uow.single(KEEP_CHUNK, import_id, number, bytes(receiver.data[:CHUNK_BYTES]))
@@ -63,21 +61,6 @@ async def receive_upload(request: Request, import_id: UUID, uow: UnitOfWork) -> 
     if receiver.data:
         await uow.single(KEEP_CHUNK, import_id, number, bytes(receiver.data))
     return receiver.form
-
-
-async def _pieces(request: Request) -> AsyncIterator[bytes]:
-    stream = aiter(request.stream())
-    while True:
-        try:
-            async with asyncio.timeout(IDLE_SECONDS):
-                piece = await anext(stream)
-        except StopAsyncIteration:
-            return
-        except ClientDisconnect as error:
-            raise UploadBroken("The connection ended before the upload did.") from error
-        except TimeoutError as error:
-            raise UploadBroken(f"Nothing arrived for {IDLE_SECONDS} seconds.") from error
-        yield piece
 
 
 class _Receiver:

@@ -47,8 +47,9 @@ class DyingDatabase:
         async def dies() -> None:
             self._left -= 1
             if self._left < 0:
-                await uow._roll_back()  # noqa: SLF001 - what PostgreSQL does when the connection is gone
-                raise ConnectionResetError("power cut")
+                cut = ConnectionResetError("power cut")
+                await uow._roll_back(cut)  # noqa: SLF001 - what PostgreSQL does when the connection is gone
+                raise cut
             await commit()
 
         uow._commit = dies  # type: ignore[method-assign] # noqa: SLF001 - as above

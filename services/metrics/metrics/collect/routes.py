@@ -1,13 +1,12 @@
 """HTTP in and out of collecting."""
 
-from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import Header, Request, Response
 from fastapi.exceptions import RequestValidationError
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
-from common.http import Answer, PlainUow, Router, answer_of, problems, runtime_of
+from common.http import Answer, PlainUow, Router, answer_of, body_described, problems, runtime_of
 from common.problems import TooLarge
 from metrics.collect import service
 from metrics.collect.resources import Resources
@@ -18,30 +17,15 @@ from metrics.collect.service import Sender
 router = Router(prefix="/v1", tags=["metrics"])
 
 MAX_BYTES = 64 * 1024  # what a browser's beacon may carry
-JSON_OR_TEXT = ("application/json", "text/plain")  # a beacon of plain text needs no leave of CORS first
+BODY = body_described(
+    Batch,
+    media_types=("application/json", "text/plain"),  # a beacon of plain text needs no leave of CORS first
+    description="JSON, up to 64 KiB; its Content-Type may be text/plain, as browsers' beacons have it.",
+)
 CACHED = {"ETag": ETAG, "Cache-Control": "public, max-age=3600", "Content-Type": "text/javascript; charset=utf-8"}
 
 
-def _whole(schema: Any, parts: Mapping[str, Any]) -> Any:  # noqa: ANN401 - a JSON document
-    """Put the parts of a schema where they are referred to: it stands in a document that has no place for them."""
-    match schema:
-        case {"$ref": str(reference)}:
-            return _whole(parts[reference.rpartition("/")[2]], parts)
-        case dict():
-            return {name: _whole(value, parts) for name, value in schema.items() if name != "$defs"}
-        case list():
-            return [_whole(value, parts) for value in schema]
-    return schema
-
-
-def _body_of(model: type[BaseModel]) -> dict[str, Any]:
-    schema = model.model_json_schema()
-    content = {kind: {"schema": _whole(schema, schema["$defs"])} for kind in JSON_OR_TEXT}
-    description = "JSON, up to 64 KiB; its Content-Type may be text/plain, as browsers' beacons have it."
-    return {"requestBody": {"required": True, "description": description, "content": content}}
-
-
-@router.post("/collect", status_code=202, openapi_extra=_body_of(Batch), responses=problems(TooLarge))
+@router.post("/collect", status_code=202, openapi_extra=BODY, responses=problems(TooLarge))
 async def collect(request: Request, uow: PlainUow) -> Answer[Collected]:
     """Collect what a visitor did: a batch of events from a page, an app or a server.
 

@@ -1,17 +1,16 @@
 """Lines out of a stream of bytes: one line and one piece of the network in memory, however large the file is."""
 
-import asyncio
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 
+from common.http import pieces_of
 from common.problems import TooLarge
 from orders.history.problems import ImportCutOff
 
 MAX_LINE_BYTES = 512 * 1024  # twice the largest event that an order may become
 MAX_BYTES = 2 << 30
-IDLE_SECONDS = 30
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
@@ -63,7 +62,7 @@ async def lines_of(request: Request) -> AsyncIterator[Line]:
     """Read the request's lines as they arrive. Raises ImportCutOff and TooLarge."""
     reader = LineReader()
     taken = 0
-    async for piece in _pieces(request):
+    async for piece in pieces_of(request, cut_off=_cut_off):
         taken += len(piece)
         if taken > MAX_BYTES:
             raise TooLarge(f"A file may have {MAX_BYTES:,} bytes; what came before that is in. Split it.")
@@ -73,18 +72,5 @@ async def lines_of(request: Request) -> AsyncIterator[Line]:
         yield line
 
 
-async def _pieces(request: Request) -> AsyncIterator[bytes]:
-    stream = aiter(request.stream())
-    while True:
-        try:
-            async with asyncio.timeout(IDLE_SECONDS):
-                piece = await anext(stream)
-        except StopAsyncIteration:
-            return
-        except ClientDisconnect as error:
-            raise ImportCutOff("The connection ended before the file did; what is in stays. Send it again.") from error
-        except TimeoutError as error:
-            raise ImportCutOff(
-                f"Nothing arrived for {IDLE_SECONDS} seconds; what is in stays. Send the file again."
-            ) from error
-        yield piece
+def _cut_off(reason: str) -> ImportCutOff:
+    return ImportCutOff(f"{reason} What is in stays; send the file again.")

@@ -1,12 +1,8 @@
 """Past orders over HTTP: one stream in, one report out."""
 
-from collections.abc import Mapping
-from typing import Any
-
 from fastapi import Request
-from pydantic import BaseModel
 
-from common.http import Answer, Router, answer_of, problems, runtime_of
+from common.http import Answer, Router, answer_of, body_described, problems, runtime_of
 from common.problems import TooLarge, UnsupportedMediaType
 from orders.dependencies import CanImport
 from orders.history import service
@@ -17,30 +13,16 @@ from orders.history.schemas import ImportReport, PastOrder
 router = Router(prefix="/v1/orders", tags=["orders"])
 
 MEDIA_TYPES = ("application/x-ndjson", "application/jsonl")
-
-
-def _whole(schema: Any, parts: Mapping[str, Any]) -> Any:  # noqa: ANN401 - a JSON document
-    """Put the parts of a schema where they are referred to: it stands in a document that has no place for them."""
-    match schema:
-        case {"$ref": str(reference)}:
-            return _whole(parts[reference.rpartition("/")[2]], parts)
-        case dict():
-            return {name: _whole(value, parts) for name, value in schema.items() if name != "$defs"}
-        case list():
-            return [_whole(value, parts) for value in schema]
-    return schema
-
-
-def _stream_of(model: type[BaseModel]) -> dict[str, Any]:
-    schema = model.model_json_schema()
-    content = {media_type: {"schema": _whole(schema, schema["$defs"])} for media_type in MEDIA_TYPES}
-    description = "JSON Lines in UTF-8, up to 2 GiB: an order a line, each as the schema says."
-    return {"requestBody": {"required": True, "description": description, "content": content}}
+BODY = body_described(
+    PastOrder,
+    media_types=MEDIA_TYPES,
+    description="JSON Lines in UTF-8, up to 2 GiB: an order a line, each as the schema says.",
+)
 
 
 @router.post(
     "/import",
-    openapi_extra=_stream_of(PastOrder),
+    openapi_extra=BODY,
     responses=problems(ImportCutOff, ImportInterrupted, TooLarge, UnsupportedMediaType),
 )
 async def import_orders(request: Request, caller: CanImport) -> Answer[ImportReport]:
