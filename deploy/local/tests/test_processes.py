@@ -78,15 +78,21 @@ def test_a_child_that_ends_too_soon_is_reported_with_its_log(tmp_path: Path) -> 
         child.wait_until(lambda: False, timeout_seconds=10)
 
 
+def program_of(child: Child) -> psutil.Process:
+    """Wait until the child is the program that it was started for; before, neither name nor environment is its own."""
+    program = psutil.Process(child.pid)
+    wait_for(lambda: "pause" in " ".join(program.cmdline()) and "_exec" not in " ".join(program.cmdline()))
+    return program
+
+
 def test_orphans_are_known_by_their_folder(tmp_path: Path) -> None:
     ours, theirs = tmp_path / "ours", tmp_path / "theirs"
     children = {}
     for folder in (ours, theirs):
         folder.mkdir()
         children[folder] = Child.start("sleeper", SLEEP, folder=folder, log=folder / "log")
-    program = psutil.Process(children[ours].pid)
     try:
-        wait_for(lambda: "pause" in " ".join(program.cmdline()) and "_exec" not in " ".join(program.cmdline()))
+        program = program_of(children[ours])
 
         assert stop_orphans(ours, program.name()) == 1
 
@@ -100,6 +106,7 @@ def test_orphans_are_known_by_their_folder(tmp_path: Path) -> None:
 def test_marked_processes_are_ended_but_not_the_one_that_asks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     child = Child.start("sleeper", SLEEP, folder=tmp_path, log=tmp_path / "log", environment={"MARK": str(tmp_path)})
     monkeypatch.setenv("MARK", str(tmp_path))
+    program_of(child)
     try:
         assert stop_marked("MARK", str(tmp_path)) == 1
 

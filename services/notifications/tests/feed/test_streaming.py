@@ -338,12 +338,11 @@ async def test_no_stream_takes_a_connection_from_requests(stage: Stage, runtime:
     """A hundred of them hold one, and none of the pool; the last one to leave closes it."""
     pool = runtime.database.engine.pool
 
-    async def own() -> set[int]:
+    async def listening() -> set[int]:
         async with runtime.database.acquire() as connection:
-            return {row["pid"] for row in await connection.fetch(LISTENING)} - earlier
+            return {row["pid"] for row in await connection.fetch(LISTENING)}
 
-    earlier: set[int] = set()  # the server may not have noticed yet that those of an earlier stage are gone
-    earlier |= await own()
+    earlier = await listening()  # the server may not have noticed yet that those of an earlier stage are gone
 
     async with stage.open(), contextlib.AsyncExitStack() as stack:
         readers = [await stack.enter_async_context(stage.following()) for _ in range(30)]
@@ -351,10 +350,10 @@ async def test_no_stream_takes_a_connection_from_requests(stage: Stage, runtime:
         for reader in readers:
             await reader.until(1)
         assert pool.checkedout() == 0  # type: ignore[attr-defined] # a queue pool counts
-        assert len(await own()) <= 3
+        assert len(await listening() - earlier) <= 3
 
     async def closed() -> bool:
-        return not await own()
+        return not await listening() - earlier
 
     await until(closed)
 
